@@ -1,0 +1,196 @@
+import type { Readable, Writable } from 'node:stream';
+
+/**
+ * Where a container's namespace of one kind comes from.
+ *
+ * - `private`: a new one.
+ * - `host`: the caller's.
+ * - `ns:PATH`: an existing one, by a file such as `/run/netns/blue` or `/proc/1234/ns/net`.
+ * - `pid:N`: the one of process N.
+ */
+export type NamespaceChoice = 'private' | 'host' | `ns:${string}` | `pid:${number}`;
+
+/** Bytes as a number, or docker's text: `64m`, `1.5g`, `1024` (units of 1024; `b`, `k`, `m`, `g`, `t`). */
+export type Size = number | string;
+
+/** One line of `/proc/PID/uid_map`; see user_namespaces(7). */
+export interface IdMapRange {
+  readonly inside: number;
+  readonly outside: number;
+  readonly length: number;
+}
+
+/** docker's `--mount`, in fields. Text forms (`type=bind,src=…,dst=…`) are accepted wherever this is. */
+export interface MountSpec {
+  readonly type: 'bind' | 'tmpfs' | 'proc' | 'sysfs' | 'mqueue' | 'devpts' | 'cgroup';
+  /** Absolute path on the host (`bind`). */
+  readonly source?: string;
+  /** Absolute path in the container; missing directories are made. */
+  readonly target: string;
+  readonly readOnly?: boolean;
+  /** Bind without the mounts below the source. Default false: recursive. */
+  readonly nonRecursive?: boolean;
+  /** Read-only for the submounts too, where `readOnly` is set and the kernel has mount_setattr(2) (≥ 5.12). Default true. */
+  readonly recursiveReadOnly?: boolean;
+  /** Default `rprivate`. */
+  readonly propagation?: 'private' | 'rprivate' | 'slave' | 'rslave' | 'shared' | 'rshared';
+  /** Make the source directory if it is missing, as `-v` does. Default false. */
+  readonly createSource?: boolean;
+  readonly noexec?: boolean;
+  readonly nosuid?: boolean;
+  readonly nodev?: boolean;
+  /** `tmpfs`: its size. Default: the kernel's (half of memory). */
+  readonly tmpfsSize?: Size;
+  /** `tmpfs`: mode of its root, as a number. Default 0o1777. */
+  readonly tmpfsMode?: number;
+}
+
+export interface UlimitSpec {
+  /** As in docker: `nofile`, `nproc`, `core`, … */
+  readonly name: string;
+  /** `Infinity` for unlimited. */
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export interface DeviceSpec {
+  /** Path on the host. */
+  readonly source: string;
+  /** Path in the container. Default: the same. */
+  readonly target?: string;
+  /** Some of `rwm`. Default `rwm`. */
+  readonly access?: string;
+}
+
+/** What `run()` and `start()` take. Text forms are docker's; every default is docker's unless it says otherwise. */
+export interface ContainerOptions {
+  // ── root file system ──
+  /** A directory to be the root. Default: the machine's own root, seen copy-on-write, its secrets hidden. */
+  readonly rootfs?: string;
+  /** With `rootfs`: changes go to the directory itself. Default false: they go to a layer that is dropped at the end. */
+  readonly rw?: boolean;
+  /** Mount the root read-only. */
+  readonly readOnly?: boolean;
+  /** Without `rootfs`: show `/root`, `/home` and the homes of `/etc/passwd` (copy-on-write). Default false: they are empty. */
+  readonly home?: boolean;
+  /** Limit of the copy-on-write layer, which lives in memory. Default: the kernel's for tmpfs (half of memory). */
+  readonly storageSize?: Size;
+  /** docker's `-v`: `SRC:DST[:ro,rw,z,Z,rslave,…]`. */
+  readonly volumes?: readonly string[];
+  readonly mounts?: readonly (MountSpec | string)[];
+  /** docker's `--tmpfs`: `PATH[:size=64m,mode=1777,ro,noexec,…]`. */
+  readonly tmpfs?: readonly string[];
+  /** Size of `/dev/shm`. Default 64m. */
+  readonly shmSize?: Size;
+
+  // ── namespaces ──
+  readonly pid?: NamespaceChoice;
+  readonly ipc?: NamespaceChoice;
+  readonly uts?: NamespaceChoice;
+  /** `none` and `private` are the same for now: loopback, up, and nothing else. */
+  readonly network?: NamespaceChoice | 'none';
+  readonly cgroupns?: NamespaceChoice;
+  /** Default `host` for root, `private` for an ordinary user (whose id is then mapped to 0). */
+  readonly userns?: NamespaceChoice;
+  /** docker-like text `INSIDE:OUTSIDE:LENGTH`, or ranges. Implies `userns: 'private'`. */
+  readonly uidMap?: readonly (IdMapRange | string)[];
+  /** Default: `uidMap`. */
+  readonly gidMap?: readonly (IdMapRange | string)[];
+  /** Time namespace: seconds added to CLOCK_BOOTTIME. Either offset implies a private one. */
+  readonly boottimeOffsetSec?: number;
+  /** Time namespace: seconds added to CLOCK_MONOTONIC. */
+  readonly monotonicOffsetSec?: number;
+  /** Default `host`, unless an offset is given. */
+  readonly timens?: NamespaceChoice;
+
+  // ── identity ──
+  /** Default: the first twelve digits of the container's id; the host's with `uts: 'host'`. */
+  readonly hostname?: string;
+  readonly domainname?: string;
+  /** `USER[:GROUP]`, names or numbers, looked up in the container's own /etc/passwd and /etc/group. Default root. */
+  readonly user?: string;
+  readonly groupAdd?: readonly string[];
+  /** Working directory in the container, made if missing. Default `/`. */
+  readonly workdir?: string;
+  /** Added to docker's (`PATH`, `HOSTNAME`, `HOME`, and `TERM` with a terminal). Nothing is inherited from the caller. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default 0o022. */
+  readonly umask?: number;
+
+  // ── privilege ──
+  /** Names with or without `CAP_`, and `ALL`. */
+  readonly caps?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
+  readonly privileged?: boolean;
+  readonly noNewPrivileges?: boolean;
+  /** `default`, `unconfined`, or a profile in docker's or OCI's JSON (parsed). Default `default`; `unconfined` when privileged. */
+  readonly seccomp?: 'default' | 'unconfined' | object;
+  /** Leave `/proc` and `/sys` unmasked and writable (docker's `systempaths=unconfined`). */
+  readonly systemPathsUnconfined?: boolean;
+  /** Docker's `--device`: `SRC[:DST[:rwm]]`. */
+  readonly devices?: readonly (DeviceSpec | string)[];
+  /** Docker's `--ulimit`: `nofile=1024:2048`. */
+  readonly ulimits?: readonly (UlimitSpec | string)[];
+  /** −1000 … 1000. */
+  readonly oomScoreAdj?: number;
+
+  // ── parameters ──
+  /** Kernel parameters, dotted or slashed; only what the container's own namespaces isolate. */
+  readonly sysctls?: Readonly<Record<string, string | number>>;
+  /** Patterns (`net.core.*`) of unsafe keys that may be set; see docs/sysctl. */
+  readonly allowUnsafeSysctls?: readonly string[];
+
+  // ── process ──
+  /** A terminal of the container's own. Default false. */
+  readonly tty?: boolean;
+  /** Rows and columns of the terminal at the start. */
+  readonly ttySize?: { readonly rows: number; readonly columns: number };
+  /** Run a small init as process 1, which forwards signals and reaps. Default false: the command is process 1. */
+  readonly init?: boolean;
+  /** Name or number of the signal that `stop()` sends. Default SIGTERM. */
+  readonly stopSignal?: string | number;
+  /** How long `stop()` waits before SIGKILL. Default 10,000. */
+  readonly stopTimeoutMs?: number;
+  /** Kill the container after this time. Default: never. */
+  readonly timeoutMs?: number;
+  /** Kills the container when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What a stream of the command is connected to.
+ *
+ * - `pipe`: a stream on the handle. - `ignore`: /dev/null. - `inherit`: the caller's own (never where that is a terminal:
+ * a container must not hold the caller's terminal). - a number: that descriptor.
+ */
+export type Stdio = 'pipe' | 'ignore' | 'inherit' | number;
+
+export interface StartOptions extends ContainerOptions {
+  /** Default `ignore`. */
+  readonly stdin?: Stdio;
+  /** Default `pipe`. */
+  readonly stdout?: Stdio;
+  /** Default `pipe`. */
+  readonly stderr?: Stdio;
+}
+
+export interface RunOptions extends ContainerOptions {
+  /** Text or bytes for the command's standard input, or a stream to read it from. Default: none. */
+  readonly stdin?: string | Uint8Array | Readable;
+  /** Also copy the output there as it comes. */
+  readonly stdout?: Writable;
+  readonly stderr?: Writable;
+  /** Reject when the command fails. Default true. */
+  readonly rejectOnFailure?: boolean;
+  /** Most bytes kept of each stream; more is an error. Default 100 MiB. */
+  readonly maxBuffer?: number;
+}
+
+/** How a command ended; `run()`'s result and its error have these fields alike. */
+export interface ExitStatus {
+  /** Exit code; 128 + n when signal n ended it. */
+  readonly exitCode: number;
+  /** `SIGKILL`, …, when a signal ended it. */
+  readonly signal: NodeJS.Signals | undefined;
+  readonly timedOut: boolean;
+  readonly isCanceled: boolean;
+}
