@@ -1,0 +1,89 @@
+/*
+ * The encoded plan: what src/plan/encode.ts writes and the launcher executes.
+ *
+ *   header | ops … | relocations … | data
+ *
+ * An op is one system call, or one of the few things below that are not a single call. Arguments are numbers, addresses
+ * inside `data`, or slots (results kept from earlier calls). A relocation is an offset in `data` of a 64-bit value that
+ * is itself an offset in `data`, to be made an address: argv, envp, iovec, sock_fprog. All numbers are little-endian.
+ * Nothing here decides anything: which calls, in which order, with which arguments, and which errors do not matter,
+ * stands in the plan.
+ */
+#ifndef WARREN_PLAN_H
+#define WARREN_PLAN_H
+
+#include <stdint.h>
+
+#define PLAN_MAGIC 0x314c5057u /* "WPL1" */
+#define PLAN_SLOTS 96
+#define NO_SLOT 255
+
+/* Descriptors that the addon puts in place before it executes the launcher. */
+#define FD_CONTROL 3
+#define FD_PLAN 4
+#define FD_EXTRA 5
+
+/* Slot 0 holds the descriptor that failures are reported on. */
+#define SLOT_REPORT 0
+
+struct plan_header {
+  uint32_t magic;
+  uint32_t op_count;
+  uint32_t ops_offset;
+  uint32_t reloc_count;
+  uint32_t relocs_offset;
+  uint32_t data_offset;
+  uint32_t data_length;
+  uint32_t reserved;
+};
+
+enum arg_kind { ARG_NUMBER = 0, ARG_DATA = 1, ARG_SLOT = 2 };
+
+enum op_code {
+  OP_CALL = 0,      /* nr(args…) → store */
+  OP_SET = 1,       /* args[0] → store */
+  OP_POKE32 = 2,    /* 32 bits of args[1] at data address args[0] */
+  OP_POKE64 = 3,    /* 64 bits of args[1] at data address args[0] */
+  OP_POKE_TEXT = 4, /* args[1] in decimal, NUL-terminated, at data address args[0] */
+  OP_PEEK32 = 5,    /* 32 bits at data address args[0] → store */
+  OP_CHECK = 6,     /* fail with errno args[3] unless (64 bits at data address args[0] & args[1]) == args[2] */
+  OP_MKPATH = 7,    /* open args[1] below directory args[0], made if missing; args[2]: 1 = a file; args[3]: mode → store */
+  OP_EXEC = 8,      /* execve of each NUL-separated path at args[0] (ends with an empty one) with argv args[1], envp args[2] */
+  OP_SUPERVISE = 9, /* stay as the parent: see supervise.c. Does not return. */
+  OP_INIT = 10,     /* fork; the parent stays as a small init: supervise.c. Returns in the child. args: 1 = take the terminal, capset(2)'s two */
+  OP_EXIT = 11      /* exit with code args[0] */
+};
+
+struct op {
+  uint16_t code;
+  uint16_t step;       /* index of the step this op belongs to, for the report */
+  uint32_t nr;         /* system call number (OP_CALL) */
+  uint8_t kind[6];     /* enum arg_kind of each argument */
+  uint8_t store;       /* slot that takes the result, or NO_SLOT */
+  uint8_t may_count;   /* how many of may[] hold */
+  uint16_t may[4];     /* errnos after which the plan goes on, at the op named by may_skip */
+  int16_t may_skip;    /* ops to skip after such an error */
+  int16_t zero_skip;   /* ops to skip when the result is 0 (the child after a clone) */
+  uint16_t fine_skip;  /* ops to skip when the result is positive or 0 without zero_skip */
+  uint16_t reserved;
+  uint64_t args[6];
+};
+
+/* What goes over the control socket, both ways: one packet each, a descriptor may ride along. */
+enum message_type {
+  MSG_FAILED = 1,   /* step, op, errno */
+  MSG_RUNNING = 2,  /* a = pid as the launcher sees it */
+  MSG_EXITED = 3,   /* a = wait status, b,c,d = see struct message */
+  MSG_TERMINAL = 4, /* carries the master of the container's terminal */
+  MSG_DATA = 5,     /* bytes for whoever asked: probes */
+  MSG_ALIVE = 6,    /* no meaning; fails when the other side is gone */
+  MSG_SIGNAL = 16   /* to the launcher: send signal a to the command */
+};
+
+struct message {
+  uint32_t type;
+  int32_t a, b, c;
+  uint64_t user_us, system_us, max_rss_bytes;
+};
+
+#endif
