@@ -1,0 +1,12 @@
+/** What the kernel says and takes: names, numbers, masks and the texts of /proc, without side effects unless a name says "read". */
+export * from './capabilities.js';
+export * from './idmap.js';
+export * from './mountinfo.js';
+export * from './net-sysctls.js';
+export * from './passwd.js';
+export * from './proc-status.js';
+export * from './rlimit.js';
+export * from './signals.js';
+export * from './size.js';
+export { checkSysctlValue, parseSysctlName, type SysctlName } from './sysctl-name.js';
+export * from './sysctl-scope.js';
