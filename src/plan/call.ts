@@ -1,0 +1,125 @@
+/**
+ * What the launcher can do: system calls, and the few things that are more than one call (native/launcher/plan.h).
+ *
+ * These are plain values. A step of a plan (step.ts) is made of them, and `--plan` prints them; encode.ts turns them
+ * into bytes.
+ */
+import type { SyscallName } from './syscall.js';
+
+/** A result kept from an earlier call, by name. */
+export interface SlotRef {
+  readonly slot: string;
+}
+
+/** Room for a result that the kernel writes: zeroed at first, shared by every argument that names it. */
+export interface BufferRef {
+  readonly buffer: string;
+  readonly length: number;
+}
+
+/** Text that ends in a number known only then: `/proc/self/fd/` + the slot's value. */
+export interface NumberedText {
+  readonly text: string;
+  readonly slot: string;
+}
+
+/** A C struct, field by field, without implied padding. */
+export interface Struct {
+  readonly struct: readonly Field[];
+}
+
+export type Field =
+  | { readonly u16: number }
+  | { readonly u32: number | SlotRef }
+  | { readonly u64: number | bigint | SlotRef }
+  | { readonly pointer: Data | null };
+
+/** Bytes in the plan's data; a string is NUL-terminated. */
+export type Data = string | Uint8Array | Struct | BufferRef | NumberedText;
+
+export type Argument = number | bigint | null | Data | SlotRef;
+
+export type Call =
+  | {
+      readonly op: 'call';
+      readonly name: SyscallName;
+      readonly args: readonly Argument[];
+      /** Keep the result under this name. */
+      readonly store?: string;
+      /** Errors after which the plan goes on: at label `mayGoto`, or with the next call. */
+      readonly may?: readonly string[];
+      readonly mayGoto?: string;
+      /** Where to go on when the result is 0 (the child, after a clone). */
+      readonly zeroGoto?: string;
+      /** Where to go on after success. */
+      readonly thenGoto?: string;
+    }
+  | { readonly op: 'set'; readonly store: string; readonly value: number | SlotRef }
+  | { readonly op: 'peek32'; readonly at: BufferRef; readonly offset: number; readonly store: string }
+  | {
+      /** Goes on only if (64 bits at `at` + `offset` & `mask`) equal `equals`; else fails with `errno`. */
+      readonly op: 'check';
+      readonly at: BufferRef;
+      readonly offset: number;
+      readonly mask: bigint;
+      readonly equals: bigint;
+      readonly errno: string;
+    }
+  | {
+      /** Opens `path` below directory `root`, with missing directories (and the file itself) made. */
+      readonly op: 'mkpath';
+      readonly root: SlotRef;
+      /** Relative, without `..`. */
+      readonly path: string;
+      readonly file: boolean;
+      readonly mode: number;
+      readonly store: string;
+    }
+  | {
+      readonly op: 'exec';
+      readonly paths: readonly string[];
+      readonly argv: readonly string[];
+      readonly envp: readonly string[];
+    }
+  | {
+      readonly op: 'supervise';
+      readonly pid: SlotRef;
+      readonly pidfd: SlotRef;
+      readonly channel: SlotRef;
+      /** /proc/thread-self/children, or a negative number where orphans need no care. */
+      readonly children: SlotRef | number;
+      /** The caller's terminal, to be put back to `termios` if the caller is killed. */
+      readonly terminal: SlotRef | number;
+      readonly termios: Uint8Array | null;
+    }
+  | {
+      /** Forks: the parent stays as a small init with the capabilities of `data`, the plan goes on in the child. */
+      readonly op: 'init';
+      readonly terminal: boolean;
+      readonly header: Uint8Array;
+      readonly data: Uint8Array;
+    }
+  | { readonly op: 'exit'; readonly code: number }
+  | { readonly op: 'label'; readonly label: string };
+
+export type CallOptions = Pick<
+  Extract<Call, { op: 'call' }>,
+  'store' | 'may' | 'mayGoto' | 'zeroGoto' | 'thenGoto'
+>;
+
+export function call(name: SyscallName, args: readonly Argument[], options: CallOptions = {}): Call {
+  return { op: 'call', name, args, ...options };
+}
+
+export function slot(name: string): SlotRef {
+  return { slot: name };
+}
+
+export function buffer(name: string, length: number): BufferRef {
+  return { buffer: name, length };
+}
+
+/** `/proc/self/fd/N`, for interfaces that take a path where a descriptor is meant. */
+export function fdPath(name: string): NumberedText {
+  return { text: '/proc/self/fd/', slot: name };
+}

@@ -1,0 +1,320 @@
+/** The planner of a container's start. Read the list top to bottom: the order is the product. */
+import type {
+  CgroupMount,
+  ConfiguredMount,
+  ContainerConfig,
+  FileSystemMount,
+  HostFacts,
+  IdRange,
+  Layer,
+  Owner,
+} from './config.js';
+import { namespaceKinds, type NamespaceKind } from './constants.js';
+import type { Plan, Step } from './step.js';
+
+/** Pure: the same configuration and facts give the same plan. */
+export function planContainer(config: ContainerConfig, facts: HostFacts): Plan {
+  const { namespaces, terminal, init } = config;
+  const newUserNamespace = namespaces.user.from === 'new';
+  const made = makeRoot(config, facts);
+  const steps: Step[] = [
+    ...beforeClone(config, facts, made.by === 'launcher'),
+    { op: 'clone', kinds: newKinds(config) },
+    ...(newUserNamespace ? userNamespace(config, made) : []),
+    { op: 'supervise', orphans: namespaces.pid.from !== 'new', termios: config.callerTermios },
+
+    { op: 'enter', waitForIds: newUserNamespace, undumpable: joined(config).length > 0 },
+    // Sources first: they name things of the host, and nothing of the host is in sight later.
+    ...binds(config.mounts).map(({ mount, index }): Step => ({ op: 'open-source', mount, index })),
+    ...(namespaces.mnt.from === 'new' ? [{ op: 'propagation' } as const] : []),
+    ...(made.by === 'launcher'
+      ? [{ op: 'receive-root' } as const, { op: 'attach-root', scratch: false } as const]
+      : made.steps),
+
+    ...systemMounts(config, facts),
+    ...config.mounts.map((mount, index): Step =>
+      mount.kind === 'bind' ? { op: 'bind', mount, index } : { op: 'mount', mount, keep: undefined },
+    ),
+    ...(terminal ? [{ op: 'terminal', ...terminal, uid: config.user.uid } as const] : []),
+
+    // The network is there now, and /proc/sys can still be written: this is the one right moment for parameters.
+    ...(namespaces.net.from === 'new' ? [{ op: 'loopback' } as const] : []),
+    ...config.sysctls.map(({ path, value }): Step => ({ op: 'sysctl', path, value })),
+    ...(config.oomScoreAdj === undefined ? [] : [{ op: 'oom-score', value: config.oomScoreAdj } as const]),
+    ...hiding(config),
+    ...(config.readOnlyRoot ? [{ op: 'read-only-root' } as const] : []),
+    { op: 'pivot' },
+
+    ...(config.hostname === undefined ? [] : [{ op: 'hostname', name: config.hostname } as const]),
+    ...(config.domainname === undefined ? [] : [{ op: 'domainname', name: config.domainname } as const]),
+    { op: 'working-directory', path: config.cwd },
+    // Limits late, for they bind the steps that follow; privilege last, for the steps before need it.
+    ...config.rlimits.map((limit): Step => ({ op: 'rlimit', ...limit })),
+    { op: 'bounding', keep: config.capabilities.bounding, last: facts.lastCapability },
+    {
+      op: 'user',
+      uid: config.user.uid,
+      gid: config.user.gid,
+      additionalGids: config.idMap?.denySetgroups === true ? undefined : config.user.additionalGids,
+    },
+    {
+      op: 'capabilities',
+      available: config.capabilities.available,
+      inheritable: config.capabilities.inheritable,
+      ambient: config.capabilities.ambient,
+    },
+    { op: 'umask', mask: config.umask },
+    ...(config.noNewPrivileges ? [{ op: 'no-new-privileges' } as const] : []),
+    { op: 'die-with-parent' },
+    { op: 'close-rest' },
+    ...(init
+      ? [
+          {
+            op: 'init',
+            terminal: terminal !== undefined,
+            keep: config.capabilities.bounding & CAP_KILL,
+          } as const,
+        ]
+      : []),
+    { op: 'unblock-signals' },
+    // The filter stands last: whatever it denies, only the execve of the command comes after it.
+    ...(config.seccomp ? [{ op: 'seccomp', ...config.seccomp } as const] : []),
+    { op: 'exec', paths: config.execPaths, argv: config.argv, env: config.env },
+  ];
+  return { steps };
+}
+
+const CAP_KILL = 1n << 5n;
+
+/** Existing namespaces are entered before new ones are made, so that the new ones belong to the right user namespace. */
+function beforeClone(config: ContainerConfig, facts: HostFacts, ownMounts: boolean): Step[] {
+  const joins = joined(config);
+  // As an ordinary user, the rights to enter the others come with the user namespace; as root, one has them before.
+  const order =
+    facts.uid === 0
+      ? [...joins.filter(([kind]) => kind !== 'user'), ...joins.filter(([kind]) => kind === 'user')]
+      : joins;
+  return [
+    ...(config.namespaces.pid.from === 'new' ? [] : [{ op: 'adopt-orphans' } as const]),
+    // All are opened first: their paths mean something else once the mount namespace has changed.
+    ...joins.map(([kind, path]): Step => ({ op: 'open-namespace', kind, path })),
+    ...order.map(([kind]): Step => ({ op: 'join-namespace', kind })),
+    ...(config.timeOffsets ? [{ op: 'time-offsets', ...config.timeOffsets } as const] : []),
+    ...(ownMounts ? [{ op: 'own-mounts' } as const] : []),
+  ];
+}
+
+function joined({ namespaces }: ContainerConfig): [NamespaceKind, string][] {
+  return namespaceKinds.flatMap((kind): [NamespaceKind, string][] => {
+    const source = namespaces[kind];
+    return source.from === 'path' ? [[kind, source.path]] : [];
+  });
+}
+
+/** A new time namespace is not made by clone3: its offsets must be set before anybody is in it. See time_namespaces(7). */
+function newKinds({ namespaces }: ContainerConfig): NamespaceKind[] {
+  return namespaceKinds.filter((kind) => kind !== 'time' && namespaces[kind].from === 'new');
+}
+
+interface MadeRoot {
+  /** Who makes it: the process inside, or the launcher with the rights of the caller, for a user namespace over root's files. */
+  readonly by: 'container' | 'launcher';
+  readonly steps: readonly Step[];
+}
+
+function makeRoot(config: ContainerConfig, facts: HostFacts): MadeRoot {
+  const { root } = config;
+  if (root.kind === 'directory') {
+    return {
+      by: 'container',
+      steps: [
+        { op: 'directory-root', path: root.path },
+        { op: 'attach-root', scratch: false },
+      ],
+    };
+  }
+  const mapped = config.namespaces.user.from === 'new';
+  const byLauncher = mapped && facts.uid === 0;
+  const userXattr = mapped && !byLauncher;
+  const skeleton = root.skeleton;
+  // The slot of layer 0 is the root's; behind a skeleton, layers are numbered from 1.
+  const first = skeleton ? 1 : 0;
+  const layers = root.layers.map((layer, position) => ({
+    layer: byLauncher && config.idMap ? mapOwners(layer, config.idMap) : layer,
+    index: position + first,
+  }));
+  return {
+    by: byLauncher ? 'launcher' : 'container',
+    steps: [
+      { op: 'scratch', sizeBytes: root.sizeBytes },
+      ...layers.flatMap(({ layer, index }) => layerContent(layer, index, userXattr)),
+      { op: 'attach-scratch' },
+      ...(skeleton ? [{ op: 'skeleton', entries: skeleton } as const] : []),
+      ...layers.map(({ layer, index }): Step => ({
+        op: 'overlay',
+        layer,
+        index,
+        userXattr,
+        idMapped: byLauncher,
+      })),
+      { op: 'attach-root', scratch: true },
+      ...layers
+        .filter(({ layer }) => layer.at !== '')
+        .map(({ layer, index }): Step => ({ op: 'attach-layer', index, at: layer.at })),
+    ],
+  };
+}
+
+/**
+ * The launcher makes the writable layer with host ids, so what is root's in the container must be given to root's outer
+ * id. (The lower tree needs no such thing: its ids are mapped on the way, by the mount.)
+ */
+function mapOwners(layer: Layer, { uid, gid }: NonNullable<ContainerConfig['idMap']>): Layer {
+  const outer = (ranges: readonly IdRange[], id: number): number => {
+    const range = ranges.find(({ inside, length }) => id >= inside && id < inside + length);
+    return range ? range.outside + (id - range.inside) : UNMAPPED;
+  };
+  const mapped = <Item extends Owner>(item: Item): Item => ({
+    ...item,
+    uid: outer(uid, item.uid),
+    gid: outer(gid, item.gid),
+  });
+  return {
+    ...layer,
+    root: mapped(layer.root),
+    parents: layer.parents.map(mapped),
+    hidden: layer.hidden.map(mapped),
+    files: layer.files.map(mapped),
+  };
+}
+
+/** The overflow id: what no range maps, nobody owns. */
+const UNMAPPED = 65_534;
+
+function layerContent(layer: Layer, index: number, userXattr: boolean): Step[] {
+  return [
+    { op: 'layer', layer, index },
+    ...layer.parents.map((directory): Step => ({
+      op: 'layer-directory',
+      index,
+      directory,
+      opaque: false,
+      userXattr,
+    })),
+    ...layer.hidden.map((directory): Step => ({
+      op: 'layer-directory',
+      index,
+      directory,
+      opaque: true,
+      userXattr,
+    })),
+    ...layer.files.map((file): Step => ({ op: 'layer-file', index, file })),
+  ];
+}
+
+function userNamespace({ idMap }: ContainerConfig, made: MadeRoot): Step[] {
+  return [
+    ...(idMap ? [{ op: 'map-ids', ...idMap } as const] : []),
+    { op: 'release' },
+    ...(made.by === 'launcher'
+      ? [{ op: 'open-user-namespace' } as const, ...made.steps, { op: 'hand-over-root' } as const]
+      : []),
+  ];
+}
+
+function binds(
+  mounts: readonly ConfiguredMount[],
+): { mount: Extract<ConfiguredMount, { kind: 'bind' }>; index: number }[] {
+  return mounts.flatMap((mount, index) => (mount.kind === 'bind' ? [{ mount, index }] : []));
+}
+
+/** /proc, /dev and what is below it, /sys, cgroups. */
+function systemMounts(config: ContainerConfig, facts: HostFacts): Step[] {
+  const { namespaces, writableSystem } = config;
+  const mapped = namespaces.user.from !== 'host';
+  const ttyGid = mapsGid(config, TTY_GID) ? ([['gid', String(TTY_GID)]] as const) : [];
+  const fileSystem = (
+    type: string,
+    target: string,
+    data: FileSystemMount['data'],
+    { readOnly = false, noexec = true, nodev = true } = {},
+  ): FileSystemMount => ({ kind: 'filesystem', type, target, data, readOnly, noexec, nosuid: true, nodev });
+  const mount = (spec: FileSystemMount, keep?: string): Step => ({ op: 'mount', mount: spec, keep });
+  return [
+    mount(fileSystem('proc', 'proc', []), 'proc'),
+    { op: 'devices', devices: config.devices, bind: mapped },
+    mount(
+      fileSystem(
+        'devpts',
+        'dev/pts',
+        [['newinstance', null], ['ptmxmode', '0666'], ['mode', '0620'], ...ttyGid],
+        { nodev: false },
+      ),
+      'pts',
+    ),
+    mount(
+      fileSystem('tmpfs', 'dev/shm', [
+        ['mode', '1777'],
+        ['size', String(config.shmBytes)],
+      ]),
+    ),
+    // An IPC namespace that is not ours to mount from has its queues mounted elsewhere already.
+    ...(!mapped || namespaces.ipc.from === 'new' ? [mount(fileSystem('mqueue', 'dev/mqueue', []))] : []),
+    // sysfs shows a network namespace, and only its owner may mount it.
+    ...(mapped && namespaces.net.from !== 'new'
+      ? [{ op: 'bind-system', source: '/sys', target: 'sys', readOnly: !writableSystem } as const]
+      : [
+          mount(fileSystem('sysfs', 'sys', [], { readOnly: !writableSystem })),
+          ...cgroupMounts(facts.cgroups, mount, fileSystem, writableSystem),
+        ]),
+  ];
+}
+
+const TTY_GID = 5;
+
+function mapsGid({ namespaces, idMap }: ContainerConfig, gid: number): boolean {
+  if (namespaces.user.from === 'host') return true;
+  return idMap?.gid.some(({ inside, length }) => gid >= inside && gid < inside + length) ?? false;
+}
+
+function cgroupMounts(
+  cgroups: readonly CgroupMount[],
+  mount: (spec: FileSystemMount) => Step,
+  fileSystem: (
+    type: string,
+    target: string,
+    data: FileSystemMount['data'],
+    flags?: { readOnly?: boolean },
+  ) => FileSystemMount,
+  writable: boolean,
+): Step[] {
+  if (cgroups.length === 0) return [];
+  const readOnly = !writable;
+  if (cgroups.some(({ path }) => path === ''))
+    return [mount(fileSystem('cgroup2', 'sys/fs/cgroup', [], { readOnly }))];
+  return [
+    mount(fileSystem('tmpfs', 'sys/fs/cgroup', [['mode', '0755']])),
+    ...cgroups.map(({ version, path, options }) =>
+      mount(
+        fileSystem(
+          version === 1 ? 'cgroup' : 'cgroup2',
+          `sys/fs/cgroup/${path}`,
+          options.map((option): readonly [string, string | null] => {
+            const [key = '', value] = option.split('=');
+            return [key, value ?? null];
+          }),
+          { readOnly },
+        ),
+      ),
+    ),
+  ];
+}
+
+/** After the parameters are written, and after volumes, which may have brought new things to hide. */
+function hiding({ readOnlyPaths, maskedPaths }: ContainerConfig): Step[] {
+  return [
+    ...readOnlyPaths.map((path): Step => ({ op: 'read-only-path', path })),
+    ...(maskedPaths.length === 0 ? [] : [{ op: 'empty-directory' } as const]),
+    ...maskedPaths.map((path): Step => ({ op: 'mask', path })),
+  ];
+}

@@ -1,0 +1,285 @@
+/** What each step does and why it stands where it does, in words: for `--plan` and for errors. */
+import type { MountFlags } from './config.js';
+import type { NamespaceKind } from './constants.js';
+import type { Step } from './step.js';
+
+export interface StepDescription {
+  readonly what: string;
+  readonly why: string;
+}
+
+export const namespaceNames: Readonly<Record<NamespaceKind, string>> = {
+  user: 'user',
+  mnt: 'mount',
+  pid: 'PID',
+  net: 'network',
+  ipc: 'IPC',
+  uts: 'UTS',
+  cgroup: 'cgroup',
+  time: 'time',
+};
+
+export function describeStep(step: Step): StepDescription {
+  switch (step.op) {
+    case 'adopt-orphans':
+      return { what: 'adopt orphans', why: 'no new PID namespace will end what the command leaves behind' };
+    case 'open-namespace':
+      return {
+        what: `open the ${namespaceNames[step.kind]} namespace ${step.path}`,
+        why: 'its path may mean something else after the next steps',
+      };
+    case 'join-namespace':
+      return {
+        what: `join the ${namespaceNames[step.kind]} namespace`,
+        why: 'before new ones are made, so that they belong to the right owner',
+      };
+    case 'time-offsets':
+      return {
+        what: `make a time namespace: boottime ${signed(step.boottimeSec)} s, monotonic ${signed(step.monotonicSec)} s`,
+        why: 'offsets can be set only while nobody is in it',
+      };
+    case 'own-mounts':
+      return {
+        what: 'leave the mount namespace of the caller',
+        why: 'what the launcher mounts for the root must not show on the host',
+      };
+    case 'clone':
+      return {
+        what: `clone into new namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
+        why: 'all at once; everything marked "inside" is done by the new process',
+      };
+    case 'map-ids':
+      return {
+        what: 'map user and group ids',
+        why: 'from outside, once; without it the new process is nobody (65534)',
+      };
+    case 'open-user-namespace':
+      return {
+        what: 'open the new user namespace',
+        why: 'its map translates the owners of the root’s files',
+      };
+    case 'hand-over-root':
+      return { what: 'hand the root over', why: 'made with the rights of the caller, used without them' };
+    case 'release':
+      return { what: 'let the process inside go on', why: 'its ids are mapped now' };
+    case 'supervise':
+      return {
+        what: 'wait for the command',
+        why: 'ends it when Warren ends, reports its exit, restores the terminal',
+      };
+    case 'enter':
+      return {
+        what: step.waitForIds
+          ? 'become root of the user namespace, in a session of its own'
+          : 'start a session of its own',
+        why: 'out of reach of the caller’s terminal',
+      };
+    case 'receive-root':
+      return { what: 'take the root over', why: 'a descriptor of a mount needs no path' };
+    case 'open-source':
+      return {
+        what: `open the volume source ${step.mount.source}`,
+        why: 'while the path means what it means on the host',
+      };
+    case 'propagation':
+      return { what: 'make all mounts private', why: 'nothing mounted from here on reaches the host' };
+    case 'scratch':
+      return {
+        what: `make a tmpfs for what the container writes${step.sizeBytes === undefined ? '' : ` (${step.sizeBytes} bytes)`}`,
+        why: 'it vanishes with the container',
+      };
+    case 'attach-scratch':
+      return {
+        what: 'attach the tmpfs out of sight',
+        why: 'overlayfs takes layers only from the present mount namespace',
+      };
+    case 'layer':
+      return {
+        what: `make the writable layer for /${step.layer.at}`,
+        why: 'before the overlay: it must exist then',
+      };
+    case 'layer-directory':
+      return step.opaque
+        ? { what: `hide what is in /${step.directory.path}`, why: 'it is not for the container' }
+        : { what: `make /${step.directory.path} in the layer`, why: 'for what goes below it' };
+    case 'layer-file':
+      return { what: `write /${step.file.path} into the layer`, why: 'the container has its own' };
+    case 'overlay':
+      return {
+        what: `lay the writable layer over ${step.layer.lower}`,
+        why: 'reads come from below, writes stay above',
+      };
+    case 'skeleton':
+      return {
+        what: `make the top of the root (${step.entries.length} entries)`,
+        why: 'a user namespace may not overlay / itself',
+      };
+    case 'directory-root':
+      return { what: `take ${step.path} as the root`, why: 'as it is, writes go there' };
+    case 'attach-root':
+      return {
+        what: 'attach the root',
+        why: 'pivot_root wants a mount point, and mounts below it an attached one',
+      };
+    case 'attach-layer':
+      return { what: `attach the overlay of /${step.at}`, why: 'a file system of its own on the host too' };
+    case 'mount':
+      return {
+        what: `mount ${step.mount.type} on /${step.mount.target}${flagText(step.mount)}`,
+        why: mountReasons[step.mount.type] ?? 'as asked for',
+      };
+    case 'devices':
+      return {
+        what: `fill /dev: ${step.devices.map(({ path }) => path).join(', ')}`,
+        why: step.bind ? 'bound from the host: a user namespace may not make nodes' : 'these and no others',
+      };
+    case 'link':
+      return { what: `link ${step.path} to ${step.target}`, why: 'programs expect it' };
+    case 'bind-system':
+      return {
+        what: `show the host’s ${step.source}${step.readOnly ? ', read-only' : ''}`,
+        why: 'only the owner of a network namespace may mount its own',
+      };
+    case 'bind':
+      return {
+        what: `mount ${step.mount.source} on /${step.mount.target}${flagText(step.mount)}`,
+        why: 'after the root is prepared and before it is entered',
+      };
+    case 'loopback':
+      return { what: 'bring up lo', why: 'a new network namespace has it, down, and nothing else' };
+    case 'sysctl':
+      return {
+        what: `set ${step.path.replaceAll('/', '.')} = ${step.value}`,
+        why: 'the namespace exists, /proc/sys is still writable, the command has not started',
+      };
+    case 'oom-score':
+      return { what: `set the OOM score adjustment to ${step.value}`, why: 'inherited by the command' };
+    case 'empty-directory':
+      return { what: 'make an empty read-only directory', why: 'to cover others with' };
+    case 'mask':
+      return { what: `mask ${step.path}`, why: 'it tells about the host, or acts on it' };
+    case 'read-only-path':
+      return {
+        what: `make ${step.path} read-only`,
+        why:
+          step.path === '/proc/sys' ? 'after the parameters are written' : 'writing there acts on the host',
+      };
+    case 'terminal':
+      return {
+        what: `open a terminal (${step.rows}×${step.columns}) and make it the controlling one`,
+        why: 'from the container’s own devpts; its master goes to the caller',
+      };
+    case 'read-only-root':
+      return { what: 'make the root read-only', why: 'after the last mount point was made in it' };
+    case 'pivot':
+      return {
+        what: 'make it the root, and let go of the host’s tree',
+        why: 'from here on no path leads to the host',
+      };
+    case 'hostname':
+      return { what: `set the host name to ${step.name}`, why: 'in the UTS namespace of its own' };
+    case 'domainname':
+      return { what: `set the NIS domain name to ${step.name}`, why: 'in the UTS namespace of its own' };
+    case 'working-directory':
+      return {
+        what: `change to ${step.path}`,
+        why: 'and check that it lies inside the root (CVE-2024-21626)',
+      };
+    case 'umask':
+      return {
+        what: `set the umask to ${step.mask.toString(8).padStart(4, '0')}`,
+        why: 'it was 0 while mount points were made',
+      };
+    case 'rlimit':
+      return {
+        what: `limit ${step.name} to ${limitText(step.soft)}:${limitText(step.hard)}`,
+        why: 'late, so that it binds the command and not the preparation',
+      };
+    case 'bounding':
+      return {
+        what: `keep ${count(step.keep)} capabilities in the bounding set`,
+        why: 'no execve can regain the others',
+      };
+    case 'user':
+      return {
+        what: `become user ${step.uid}, group ${step.gid}`,
+        why: 'after the last step that needs root’s files',
+      };
+    case 'capabilities':
+      return {
+        what: `set the inheritable (${count(step.inheritable)}) and ambient (${count(step.ambient)}) capabilities`,
+        why: 'execve computes the command’s own from these and the bounding set',
+      };
+    case 'no-new-privileges':
+      return { what: 'set no_new_privs', why: 'set-user-ID programs give nothing' };
+    case 'die-with-parent':
+      return {
+        what: 'ask for SIGKILL when the launcher dies',
+        why: 'after the last change of ids, which would clear it',
+      };
+    case 'close-rest':
+      return {
+        what: 'close everything but 0, 1 and 2 at the execve',
+        why: 'the command gets no descriptor of ours',
+      };
+    case 'init':
+      return { what: 'fork; stay as a small init', why: 'process 1 reaps orphans and forwards signals' };
+    case 'unblock-signals':
+      return {
+        what: 'unblock all signals',
+        why: 'they were held back while handlers were not the command’s',
+      };
+    case 'seccomp':
+      return {
+        what: `load the system-call filter (${step.program.length / 8} instructions)`,
+        why: 'last: nothing but the execve comes after it',
+      };
+    case 'exec':
+      return {
+        what: `execute ${step.argv.map(shellWord).join(' ')}`,
+        why: `tried as ${step.paths.join(', ')}`,
+      };
+    case 'leave':
+      return {
+        what: `move to throw-away namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
+        why: 'to ask what holds in them',
+      };
+    case 'probe-sysctls':
+      return {
+        what: `try whether ${step.paths.length} parameters could be written`,
+        why: 'nothing is written',
+      };
+  }
+}
+
+const mountReasons: Readonly<Record<string, string>> = {
+  proc: 'after the PID namespace exists: it shows that one',
+  devpts: 'terminals of its own, not the host’s',
+  mqueue: 'the queues of its IPC namespace',
+  sysfs: 'shows the devices of its network namespace',
+  cgroup: 'its part of the hierarchy',
+  cgroup2: 'its part of the hierarchy',
+};
+
+function signed(value: number): string {
+  return value < 0 ? String(value) : `+${value}`;
+}
+
+function flagText({ readOnly, noexec, nosuid, nodev }: MountFlags): string {
+  const words = [readOnly && 'ro', nosuid && 'nosuid', nodev && 'nodev', noexec && 'noexec'].filter(Boolean);
+  return words.length === 0 ? '' : ` (${words.join(',')})`;
+}
+
+function limitText(value: bigint): string {
+  return value === 0xffff_ffff_ffff_ffffn ? 'unlimited' : String(value);
+}
+
+function count(mask: bigint): number {
+  let bits = 0;
+  for (let rest = mask; rest > 0n; rest >>= 1n) bits += Number(rest & 1n);
+  return bits;
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

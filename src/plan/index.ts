@@ -1,0 +1,8 @@
+/** Plans: what a start does, step by step, as plain data. */
+export type * from './call.js';
+export type * from './config.js';
+export { planContainer } from './container.js';
+export { describeStep, type StepDescription } from './describe.js';
+export { encodePlan, type Encoded } from './encode.js';
+export { lower } from './lower/index.js';
+export type * from './step.js';

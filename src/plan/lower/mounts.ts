@@ -1,0 +1,210 @@
+/** Steps that mount into the new root, and what is written and hidden there. */
+import { call, slot, type Call } from '../call.js';
+import * as c from '../constants.js';
+import type { StepOf } from '../step.js';
+import {
+  attach,
+  attachBelowRoot,
+  flagBits,
+  mountAttributes,
+  newFileSystem,
+  openHow,
+  openInRoot,
+  propagationBits,
+  setAttributes,
+} from './mount-calls.js';
+
+export function mount({ mount: { type, target, data, ...flags }, keep }: StepOf<'mount'>): Call[] {
+  const name = keep ?? 'mount';
+  return [
+    ...newFileSystem(type, [['source', type], ...data], flagBits(flags), name),
+    ...attachBelowRoot(name, target),
+    ...(keep === undefined ? [call('close', [slot(name)])] : []),
+  ];
+}
+
+/** Opened before anything else is mounted, so that a source means what it means on the host. */
+export function openSource({ mount: { source, recursive }, index }: StepOf<'open-source'>): Call[] {
+  const flags = c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | (recursive ? c.AT_RECURSIVE : 0);
+  return [call('open_tree', [c.AT_FDCWD, source, flags], { store: `source-${index}` })];
+}
+
+export function bind({ mount: spec, index }: StepOf<'bind'>): Call[] {
+  const source = slot(`source-${index}`);
+  const whole = spec.propagation.startsWith('r') || spec.propagation === 'private';
+  const bits = flagBits(spec);
+  const recursiveBits = spec.recursiveReadOnly ? bits : bits & ~c.MOUNT_ATTR_RDONLY;
+  return [
+    setAttributes(source, mountAttributes(recursiveBits, 0, propagationBits[spec.propagation]), {
+      recursive: spec.recursive && whole,
+    }),
+    ...(bits === recursiveBits ? [] : [setAttributes(source, mountAttributes(bits))]),
+    ...attachBelowRoot(`source-${index}`, spec.target, spec.file),
+    call('close', [source]),
+  ];
+}
+
+/** A part of the host's tree, with what is mounted below it. */
+export function bindSystem({ source, target, readOnly }: StepOf<'bind-system'>): Call[] {
+  return [
+    call('open_tree', [c.AT_FDCWD, source, c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE], {
+      store: 'mount',
+    }),
+    setAttributes(slot('mount'), mountAttributes(readOnly ? c.MOUNT_ATTR_RDONLY : 0, 0, c.MS_PRIVATE), {
+      recursive: true,
+    }),
+    ...attachBelowRoot('mount', target),
+    call('close', [slot('mount')]),
+  ];
+}
+
+/** /dev is filled before it is attached: nothing else can see it half done. */
+export function devices({ devices: nodes, bind: bound }: StepOf<'devices'>): Call[] {
+  const parents = new Set<string>(['pts', 'shm', 'mqueue']);
+  for (const { path } of nodes) {
+    const parts = path.split('/').slice(0, -1);
+    parts.forEach((_, index) => parents.add(parts.slice(0, index + 1).join('/')));
+  }
+  const links: [string, string][] = [
+    ['/proc/self/fd', 'fd'],
+    ['/proc/self/fd/0', 'stdin'],
+    ['/proc/self/fd/1', 'stdout'],
+    ['/proc/self/fd/2', 'stderr'],
+    ['/proc/kcore', 'core'],
+    ['pts/ptmx', 'ptmx'],
+  ];
+  const nodeCalls = nodes.flatMap((node): Call[] => {
+    if (bound) return [call('mknodat', [slot('dev'), node.path, 0o100000 | node.mode, 0])];
+    const type = node.type === 'char' ? c.S_IFCHR : c.S_IFBLK;
+    return [
+      call('mknodat', [slot('dev'), node.path, type | node.mode, deviceNumber(node.major, node.minor)]),
+      ...(node.uid === 0 && node.gid === 0
+        ? []
+        : [call('fchownat', [slot('dev'), node.path, node.uid, node.gid, 0])]),
+    ];
+  });
+  return [
+    ...newFileSystem(
+      'tmpfs',
+      [
+        ['source', 'tmpfs'],
+        ['mode', '0755'],
+        ['size', '65536k'],
+      ],
+      c.MOUNT_ATTR_NOSUID,
+      'dev',
+    ),
+    ...[...parents].map((path) => call('mkdirat', [slot('dev'), path, 0o755])),
+    ...nodeCalls,
+    ...links.map(([target, name]) => call('symlinkat', [target, slot('dev'), name])),
+    ...attachBelowRoot('dev', 'dev'),
+    ...(bound ? nodes.flatMap(({ source, path }) => bindNode(source, path)) : []),
+  ];
+}
+
+/** In a user namespace mknod(2) is not allowed (EPERM), but the host's nodes may be bound. */
+function bindNode(source: string, path: string): Call[] {
+  return [
+    call('open_tree', [c.AT_FDCWD, source, c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], { store: 'mount' }),
+    ...attachBelowRoot('mount', `dev/${path}`, true),
+    call('close', [slot('mount')]),
+  ];
+}
+
+/** `dev_t` as the kernel takes it: see makedev(3). */
+function deviceNumber(major: number, minor: number): number {
+  return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
+}
+
+/**
+ * Through the container's own procfs, held by descriptor since it was mounted: what lies at /proc by now, and what its
+ * path leads to, does not matter (CVE-2019-16884, CVE-2025-52881).
+ */
+function writeProc(path: string, value: string, resolve: number): Call[] {
+  return [
+    call('openat2', [slot('proc'), path, openHow(c.O_WRONLY | c.O_CLOEXEC, resolve), 24], { store: 'file' }),
+    call('write', [slot('file'), value, Buffer.byteLength(value)]),
+    call('close', [slot('file')]),
+  ];
+}
+
+export function sysctl({ path, value }: StepOf<'sysctl'>): Call[] {
+  return writeProc(`sys/${path}`, value, c.RESOLVE_BENEATH | c.RESOLVE_NO_XDEV | c.RESOLVE_NO_MAGICLINKS);
+}
+
+export function oomScore({ value }: StepOf<'oom-score'>): Call[] {
+  return writeProc('thread-self/oom_score_adj', String(value), c.RESOLVE_BENEATH | c.RESOLVE_NO_XDEV);
+}
+
+/**
+ * A directory is covered by an empty read-only tmpfs, a file by the /dev/null that we made ourselves: not by whatever a
+ * path named /dev/null leads to (CVE-2025-31133).
+ */
+export function mask({ path }: StepOf<'mask'>): Call[] {
+  const done = `masked-${path}`;
+  const isFile = `mask-file-${path}`;
+  return [
+    openInRoot(path, c.O_PATH, 'at', { may: ['ENOENT'], mayGoto: done }),
+    call('openat', [slot('at'), '.', c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], {
+      store: 'directory',
+      may: ['ENOTDIR'],
+      mayGoto: isFile,
+    }),
+    call('close', [slot('directory')]),
+    call('open_tree', [slot('empty'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], {
+      store: 'mount',
+    }),
+    attach('mount', 'at'),
+    call('close', [slot('mount')]),
+    call('close', [slot('at')], { thenGoto: done }),
+    { op: 'label', label: isFile },
+    call('openat', [slot('dev'), 'null', c.O_PATH | c.O_NOFOLLOW | c.O_CLOEXEC, 0], { store: 'null' }),
+    call('open_tree', [slot('null'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], {
+      store: 'mount',
+    }),
+    attach('mount', 'at'),
+    ...['null', 'mount', 'at'].map((name) => call('close', [slot(name)])),
+    { op: 'label', label: done },
+  ];
+}
+
+/** What the masks of directories are clones of. */
+export function emptyDirectory(): Call[] {
+  return newFileSystem(
+    'tmpfs',
+    [
+      ['source', 'tmpfs'],
+      ['mode', '0755'],
+      ['size', '0'],
+    ],
+    c.MOUNT_ATTR_RDONLY,
+    'empty',
+  );
+}
+
+export function readOnlyPath({ path }: StepOf<'read-only-path'>): Call[] {
+  const done = `read-only-${path}`;
+  return [
+    openInRoot(path, c.O_PATH, 'at', { may: ['ENOENT'], mayGoto: done }),
+    call(
+      'open_tree',
+      [slot('at'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE],
+      { store: 'mount' },
+    ),
+    setAttributes(slot('mount'), mountAttributes(c.MOUNT_ATTR_RDONLY), { recursive: true }),
+    attach('mount', 'at'),
+    call('close', [slot('mount')]),
+    call('close', [slot('at')]),
+    { op: 'label', label: done },
+  ];
+}
+
+/** A symbolic link below the new root, in a directory that exists. */
+export function link({ target, path }: StepOf<'link'>): Call[] {
+  const parent = path.slice(0, path.lastIndexOf('/'));
+  return [
+    openInRoot(parent, c.O_PATH | c.O_DIRECTORY, 'at'),
+    call('symlinkat', [target, slot('at'), path.slice(parent.length + 1)], { may: ['EEXIST'] }),
+    call('close', [slot('at')]),
+  ];
+}

@@ -1,0 +1,198 @@
+/** Steps of the launcher itself, outside the new namespaces. */
+import { buffer, call, slot, type Call } from '../call.js';
+import * as c from '../constants.js';
+import type { IdRange } from '../config.js';
+import type { StepOf } from '../step.js';
+import { sendDescriptor } from './descriptor.js';
+
+const pair = buffer('socketpair', 8);
+const pidfd = buffer('pidfd', 8);
+const barrier = buffer('barrier', 8);
+const GO = 1;
+
+export function adoptOrphans(): Call[] {
+  return [
+    call('prctl', [c.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0]),
+    // ENOENT: a kernel without CONFIG_PROC_CHILDREN. Orphans then fall to the next reaper, as without Warren.
+    call('openat', [c.AT_FDCWD, '/proc/thread-self/children', c.O_CLOEXEC, 0], {
+      store: 'children',
+      may: ['ENOENT'],
+    }),
+  ];
+}
+
+export function openNamespace({ kind, path }: StepOf<'open-namespace'>): Call[] {
+  return [call('openat', [c.AT_FDCWD, path, c.O_CLOEXEC, 0], { store: `ns-${kind}` })];
+}
+
+export function joinNamespace({ kind }: StepOf<'join-namespace'>): Call[] {
+  return [call('setns', [slot(`ns-${kind}`), c.CLONE_NEW[kind]]), call('close', [slot(`ns-${kind}`)])];
+}
+
+export function timeOffsets({ boottimeSec, monotonicSec }: StepOf<'time-offsets'>): Call[] {
+  const text = `monotonic ${monotonicSec} 0\nboottime ${boottimeSec} 0\n`;
+  return [
+    call('unshare', [c.CLONE_NEW.time]),
+    call('openat', [c.AT_FDCWD, '/proc/self/timens_offsets', c.O_WRONLY | c.O_CLOEXEC, 0], {
+      store: 'offsets',
+    }),
+    call('write', [slot('offsets'), text, text.length]),
+    call('close', [slot('offsets')]),
+  ];
+}
+
+export function clone({ kinds }: StepOf<'clone'>): Call[] {
+  const flags = kinds.reduce((sum, kind) => sum + c.CLONE_NEW[kind], c.CLONE_PIDFD);
+  return [
+    call('socketpair', [c.AF_UNIX, c.SOCK_SEQPACKET | c.SOCK_CLOEXEC, 0, pair]),
+    { op: 'peek32', at: pair, offset: 0, store: 'channel' },
+    { op: 'peek32', at: pair, offset: 4, store: 'inside-channel' },
+    // /proc is opened while it is still the caller's: a joined mount namespace may have none, or another one.
+    call('openat', [c.AT_FDCWD, '/proc', c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'host-proc' }),
+    call(
+      'clone3',
+      [
+        {
+          struct: [
+            { u64: flags },
+            { pointer: pidfd },
+            { u64: 0 },
+            { u64: 0 },
+            { u64: c.SIGCHLD },
+            { u64: 0 },
+            { u64: 0 },
+            { u64: 0 },
+          ],
+        },
+        64,
+      ],
+      { store: 'child', zeroGoto: 'inside' },
+    ),
+    { op: 'peek32', at: pidfd, offset: 0, store: 'pidfd' },
+    call('close', [slot('inside-channel')]),
+  ];
+}
+
+/** Written from outside, by the process that has the right to: see user_namespaces(7), "Defining user and group ID mappings". */
+export function mapIds({ uid, gid, denySetgroups }: StepOf<'map-ids'>): Call[] {
+  const write = (name: string, text: string): Call[] => [
+    call('openat', [slot('process'), name, c.O_WRONLY | c.O_CLOEXEC, 0], { store: 'map' }),
+    call('write', [slot('map'), text, Buffer.byteLength(text)]),
+    call('close', [slot('map')]),
+  ];
+  return [
+    call(
+      'openat',
+      [slot('host-proc'), { text: '', slot: 'child' }, c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0],
+      { store: 'process' },
+    ),
+    ...(denySetgroups ? write('setgroups', 'deny') : []),
+    ...write('gid_map', mapText(gid)),
+    ...write('uid_map', mapText(uid)),
+  ];
+}
+
+function mapText(ranges: readonly IdRange[]): string {
+  return ranges.map(({ inside, outside, length }) => `${inside} ${outside} ${length}\n`).join('');
+}
+
+/** Lets the process inside go on, once its ids are mapped. */
+export function release(): Call[] {
+  return [call('sendto', [slot('channel'), new Uint8Array(8).fill(GO), 8, c.MSG_NOSIGNAL, null, 0])];
+}
+
+/** A root made with the caller's rights, for a process that no longer has them. */
+export function handOverRoot(): Call[] {
+  return [
+    call(
+      'open_tree',
+      [slot('root'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE],
+      { store: 'tree' },
+    ),
+    sendDescriptor('channel', 'tree'),
+    ...['root', 'tree'].map((name) => call('close', [slot(name)])),
+  ];
+}
+
+export function openUserNamespace(): Call[] {
+  return [call('openat', [slot('process'), 'ns/user', c.O_CLOEXEC, 0], { store: 'user-namespace' })];
+}
+
+export function supervise({ orphans, termios }: StepOf<'supervise'>): Call[] {
+  return [
+    // The streams belong to the command: a reader must see their end when it closes them.
+    ...[0, 1, 2].map((fd) => call('close', [fd])),
+    // Nothing terminal-generated (Ctrl-C, hang-up) is meant for us.
+    call('setsid', [0], { may: ['EPERM'] }),
+    {
+      op: 'supervise',
+      pid: slot('child'),
+      pidfd: slot('pidfd'),
+      channel: slot('channel'),
+      children: orphans ? slot('children') : -1,
+      terminal: termios ? slot('caller-terminal') : -1,
+      termios: termios ?? null,
+    },
+    { op: 'label', label: 'inside' },
+  ];
+}
+
+/**
+ * @param undumpable Processes that are already in a namespace we join must not trace us, or reach our descriptors, before
+ *   the execve (CVE-2016-9962).
+ */
+export function enter({ waitForIds, undumpable }: StepOf<'enter'>): Call[] {
+  return [
+    { op: 'set', store: 'report', value: slot('inside-channel') },
+    call('close', [slot('channel')]),
+    call('close', [slot('host-proc')]),
+    ...(waitForIds ? becomeRoot() : []),
+    ...(undumpable ? [call('prctl', [c.PR_SET_DUMPABLE, 0, 0, 0, 0])] : []),
+    call('setsid', [0]),
+    call('umask', [0]),
+  ];
+}
+
+/** An execve or a file made before this would be done by an unmapped id, 65534. */
+function becomeRoot(): Call[] {
+  return [
+    call('read', [slot('inside-channel'), barrier, 8]),
+    // The other side may have failed instead, and gone.
+    { op: 'check', at: barrier, offset: 0, mask: 0xffn, equals: BigInt(GO), errno: 'EPIPE' },
+    call('setresgid', [0, 0, 0]),
+    call('setresuid', [0, 0, 0]),
+  ];
+}
+
+const received = buffer('received', c.MESSAGE_SIZE);
+const receivedControl = buffer('received-control', 24);
+
+/** The counterpart of `handOverRoot()`: see recvmsg(2), SCM_RIGHTS. */
+export function receiveRoot(): Call[] {
+  return [
+    call('recvmsg', [
+      slot('inside-channel'),
+      {
+        struct: [
+          { pointer: null },
+          { u64: 0 },
+          { pointer: { struct: [{ pointer: received }, { u64: received.length }] } },
+          { u64: 1 },
+          { pointer: receivedControl },
+          { u64: receivedControl.length },
+          { u64: 0 },
+        ],
+      },
+      c.MSG_CMSG_CLOEXEC,
+    ]),
+    {
+      op: 'check',
+      at: received,
+      offset: 0,
+      mask: 0xffff_ffffn,
+      equals: BigInt(c.MSG_TERMINAL),
+      errno: 'EPIPE',
+    },
+    { op: 'peek32', at: receivedControl, offset: 16, store: 'root' },
+  ];
+}

@@ -1,0 +1,193 @@
+/** Steps that build the root: scratch space, layers, the overlay, and the way into it. */
+import { buffer, call, fdPath, slot, type Call } from '../call.js';
+import * as c from '../constants.js';
+import type { SkeletonEntry } from '../config.js';
+import type { StepOf } from '../step.js';
+import { attachBelowRoot, mountAttributes, newFileSystem, setAttributes } from './mount-calls.js';
+
+/** Nothing that is mounted from here on reaches the host, and nothing the host mounts reaches us. See mount_namespaces(7). */
+export function propagation(): Call[] {
+  return [call('mount_setattr', [c.AT_FDCWD, '/', c.AT_RECURSIVE, mountAttributes(0, 0, c.MS_PRIVATE), 32])];
+}
+
+/** A tmpfs for everything the container writes; it is gone when the last mount that uses it is. */
+export function scratch({ sizeBytes }: StepOf<'scratch'>): Call[] {
+  return [
+    ...newFileSystem(
+      'tmpfs',
+      [['mode', '0755'], ...(sizeBytes === undefined ? [] : [['size', String(sizeBytes)] as const])],
+      0,
+      'scratch',
+    ),
+  ];
+}
+
+/**
+ * Over `/`, where our own look-ups do not see it (they start below), because overlayfs takes upper directories only from
+ * mounts of the present namespace.
+ */
+export function attachScratch(): Call[] {
+  return [call('move_mount', [slot('scratch'), '', c.AT_FDCWD, '/', c.MOVE_MOUNT_F_EMPTY_PATH])];
+}
+
+/** The launcher's own copy of the mount table, so that what it mounts is not seen on the host. */
+export function ownMounts(): Call[] {
+  return [call('unshare', [c.CLONE_NEW.mnt]), ...propagation()];
+}
+
+export function layer({ index, layer: { root } }: StepOf<'layer'>): Call[] {
+  return [
+    call('mkdirat', [slot('scratch'), `work${index}`, 0o700]),
+    call('mkdirat', [slot('scratch'), `upper${index}`, root.mode]),
+    // The top directory of an overlay shows the owner and mode of its upper one.
+    ...own(`upper${index}`, root.uid, root.gid),
+  ];
+}
+
+export function layerDirectory({ index, directory, opaque, userXattr }: StepOf<'layer-directory'>): Call[] {
+  const path = `upper${index}/${directory.path}`;
+  return [
+    call('mkdirat', [slot('scratch'), path, directory.mode]),
+    ...own(path, directory.uid, directory.gid),
+    ...(opaque
+      ? [
+          call('openat', [slot('scratch'), path, c.O_DIRECTORY | c.O_NOFOLLOW | c.O_CLOEXEC, 0], {
+            store: 'hidden',
+          }),
+          call('fsetxattr', [
+            slot('hidden'),
+            userXattr ? 'user.overlay.opaque' : 'trusted.overlay.opaque',
+            'y',
+            1,
+            0,
+          ]),
+          call('close', [slot('hidden')]),
+        ]
+      : []),
+  ];
+}
+
+export function layerFile({ index, file }: StepOf<'layer-file'>): Call[] {
+  const path = `upper${index}/${file.path}`;
+  return [
+    call(
+      'openat',
+      [slot('scratch'), path, c.O_WRONLY | c.O_CREAT | c.O_EXCL | c.O_NOFOLLOW | c.O_CLOEXEC, file.mode],
+      {
+        store: 'file',
+      },
+    ),
+    call('write', [slot('file'), file.content, Buffer.byteLength(file.content)]),
+    ...(file.uid === 0 && file.gid === 0
+      ? []
+      : [call('fchown', [slot('file'), file.uid, file.gid], { may: ['EINVAL'] })]),
+    call('close', [slot('file')]),
+  ];
+}
+
+function own(path: string, uid: number, gid: number): Call[] {
+  // EINVAL: an owner that this user namespace does not map; it stays with root.
+  return uid === 0 && gid === 0
+    ? []
+    : [call('fchownat', [slot('scratch'), path, uid, gid, 0], { may: ['EINVAL'] })];
+}
+
+export function overlay({ layer: { lower }, index, userXattr, idMapped }: StepOf<'overlay'>): Call[] {
+  const open = (directory: string, store: string): Call =>
+    call('openat', [slot('scratch'), directory, c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store });
+  return [
+    ...(idMapped
+      ? [
+          call('open_tree', [c.AT_FDCWD, lower, c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], { store: 'lower' }),
+          setAttributes(slot('lower'), mountAttributes(c.MOUNT_ATTR_IDMAP, 0, 0, slot('user-namespace'))),
+          // Like the scratch space, attached where only its descriptor leads: before 6.15 overlayfs refuses detached layers.
+          call('move_mount', [slot('lower'), '', c.AT_FDCWD, '/', c.MOVE_MOUNT_F_EMPTY_PATH]),
+        ]
+      : [call('openat', [c.AT_FDCWD, lower, c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'lower' })]),
+    open(`upper${index}`, 'upper'),
+    open(`work${index}`, 'work'),
+    ...newFileSystem(
+      'overlay',
+      [
+        ['source', 'overlay'],
+        ['lowerdir', fdPath('lower')],
+        ['upperdir', fdPath('upper')],
+        ['workdir', fdPath('work')],
+        ...(userXattr ? ([['userxattr', null]] as const) : []),
+      ],
+      0,
+      layerSlot(index),
+    ),
+    ...(idMapped ? [call('umount2', [fdPath('lower'), c.MNT_DETACH])] : []),
+    ...['lower', 'upper', 'work'].map((name) => call('close', [slot(name)])),
+  ];
+}
+
+/** The first layer is the root itself. */
+function layerSlot(index: number): string {
+  return index === 0 ? 'root' : `layer-${index}`;
+}
+
+/** A tmpfs with the entries of the machine's root that are no layers of their own. */
+export function skeleton({ entries }: StepOf<'skeleton'>): Call[] {
+  return [...newFileSystem('tmpfs', [['mode', '0755']], 0, 'root'), ...entries.flatMap(skeletonEntry)];
+}
+
+function skeletonEntry(entry: SkeletonEntry): Call[] {
+  switch (entry.kind) {
+    case 'directory':
+      return [call('mkdirat', [slot('root'), entry.path, entry.mode])];
+    case 'symlink':
+      return [call('symlinkat', [entry.target, slot('root'), entry.path])];
+    case 'file':
+      return [call('mknodat', [slot('root'), entry.path, 0o100644, 0])];
+  }
+}
+
+export function directoryRoot({ path }: StepOf<'directory-root'>): Call[] {
+  return [
+    call('open_tree', [c.AT_FDCWD, path, c.OPEN_TREE_CLONE | c.AT_RECURSIVE | c.OPEN_TREE_CLOEXEC], {
+      store: 'root',
+    }),
+  ];
+}
+
+/** The overlays hold the scratch space from now on; its own mount has done its work. */
+export function attachRoot({ scratch: used }: StepOf<'attach-root'>): Call[] {
+  return [
+    ...(used ? [call('umount2', [fdPath('scratch'), c.MNT_DETACH]), call('close', [slot('scratch')])] : []),
+    call('move_mount', [slot('root'), '', c.AT_FDCWD, '/', c.MOVE_MOUNT_F_EMPTY_PATH]),
+  ];
+}
+
+export function attachLayer({ index, at }: StepOf<'attach-layer'>): Call[] {
+  return [...attachBelowRoot(layerSlot(index), at), call('close', [slot(layerSlot(index))])];
+}
+
+export function readOnlyRoot(): Call[] {
+  return [setAttributes(slot('root'), mountAttributes(c.MOUNT_ATTR_RDONLY))];
+}
+
+/** As pivot_root(2), "pivot_root(".", ".")": the old root comes to lie over the new one and is let go, with all of the host's mounts. */
+export function pivot(): Call[] {
+  return [
+    call('fchdir', [slot('root')]),
+    call('pivot_root', ['.', '.']),
+    call('umount2', ['.', c.MNT_DETACH]),
+    call('chdir', ['/']),
+  ];
+}
+
+const cwdRoom = buffer('cwd', 4096);
+
+/**
+ * The check is for CVE-2024-21626: a directory outside the root has a path that does not start with "/".
+ * It stands before the seccomp filter, which may deny getcwd.
+ */
+export function workingDirectory({ path }: StepOf<'working-directory'>): Call[] {
+  return [
+    call('chdir', [path]),
+    call('getcwd', [cwdRoom, 4096]),
+    { op: 'check', at: cwdRoom, offset: 0, mask: 0xffn, equals: 0x2fn, errno: 'EXDEV' },
+  ];
+}
