@@ -34,8 +34,6 @@ export interface MountSpec {
   readonly recursiveReadOnly?: boolean;
   /** Default `rprivate`. */
   readonly propagation?: 'private' | 'rprivate' | 'slave' | 'rslave' | 'shared' | 'rshared';
-  /** Make the source directory if it is missing, as `-v` does. Default false. */
-  readonly createSource?: boolean;
   readonly noexec?: boolean;
   readonly nosuid?: boolean;
   readonly nodev?: boolean;
@@ -110,7 +108,7 @@ export interface ContainerOptions {
   /** `USER[:GROUP]`, names or numbers, looked up in the container's own /etc/passwd and /etc/group. Default root. */
   readonly user?: string;
   readonly groupAdd?: readonly string[];
-  /** Working directory in the container, made if missing. Default `/`. */
+  /** Working directory in the container; it must exist. Default `/`. */
   readonly workdir?: string;
   /** Added to docker's (`PATH`, `HOSTNAME`, `HOME`, and `TERM` with a terminal). Nothing is inherited from the caller. */
   readonly env?: Readonly<Record<string, string>>;
@@ -136,7 +134,12 @@ export interface ContainerOptions {
   // ── parameters ──
   /** Kernel parameters, dotted or slashed; only what the container's own namespaces isolate. */
   readonly sysctls?: Readonly<Record<string, string | number>>;
-  /** Patterns (`net.core.*`) of unsafe keys that may be set; see docs/sysctl. */
+  /**
+   * Which of them are allowed: all that a namespace of the container isolates, or only those that Kubernetes calls safe.
+   * Default `namespaced`; `k8s-safe` where `allowUnsafeSysctls` is given.
+   */
+  readonly sysctlPolicy?: 'namespaced' | 'k8s-safe';
+  /** With `k8s-safe`: keys, or patterns such as `net.core.*`, that may be set as well. */
   readonly allowUnsafeSysctls?: readonly string[];
 
   // ── process ──
@@ -171,6 +174,8 @@ export interface StartOptions extends ContainerOptions {
   readonly stdout?: Stdio;
   /** Default `pipe`. */
   readonly stderr?: Stdio;
+  /** With `tty`: the caller's own terminal, whose settings are put back should the caller be killed while they are raw. */
+  readonly callerTerminal?: number;
 }
 
 export interface RunOptions extends ContainerOptions {
@@ -193,4 +198,6 @@ export interface ExitStatus {
   readonly signal: NodeJS.Signals | undefined;
   readonly timedOut: boolean;
   readonly isCanceled: boolean;
+  /** Of the command and the children it waited for; see getrusage(2). */
+  readonly usage: { readonly userMs: number; readonly systemMs: number; readonly maxRssBytes: number };
 }

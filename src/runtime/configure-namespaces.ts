@@ -1,0 +1,133 @@
+/** Which namespaces a container gets, and how ids and time differ in them. */
+import { readFileSync } from 'node:fs';
+import { WarrenError, invalid, quote } from '../errors.js';
+import { parseIdMap } from '../kernel/idmap.js';
+import type { ContainerConfig, IdRange, NamespaceSource } from '../plan/config.js';
+import type { NamespaceKind } from '../plan/constants.js';
+import { checkRange } from './check.js';
+import { namespaceIdentity, type Host } from './host.js';
+import { checkHostname } from './hostname.js';
+import type { ContainerOptions } from './options.js';
+import { parseNamespace, type NamespaceKind as NamespaceWord } from './parse-namespace.js';
+
+export type Namespaces = Readonly<Record<NamespaceKind, NamespaceSource>>;
+
+export function configureNamespaces(options: ContainerOptions, host: Host): Namespaces {
+  const choose = (
+    kind: NamespaceKind,
+    word: NamespaceWord,
+    choice: string | undefined,
+    otherwise: 'new' | 'host',
+  ): NamespaceSource => {
+    if (choice === undefined) return { from: otherwise };
+    const parsed = parseNamespace(word, choice);
+    if (parsed.from === 'host') return { from: 'host' };
+    if (parsed.from === 'private' || parsed.from === 'none') return { from: 'new' };
+    const path = parsed.from === 'pid' ? `/proc/${parsed.pid}/ns/${kind}` : parsed.path;
+    // Our own, by another name: there is nothing to enter, and the kernel would refuse some (EINVAL).
+    return namespaceIdentity(path) === namespaceIdentity(`/proc/self/ns/${kind}`)
+      ? { from: 'host' }
+      : { from: 'path', path };
+  };
+  const wantsUser = options.uidMap !== undefined || options.gidMap !== undefined || host.uid !== 0;
+  const wantsTime = options.boottimeOffsetSec !== undefined || options.monotonicOffsetSec !== undefined;
+  const namespaces: Record<NamespaceKind, NamespaceSource> = {
+    user: choose('user', 'user', options.userns, wantsUser ? 'new' : 'host'),
+    mnt: { from: 'new' },
+    pid: choose('pid', 'pid', options.pid, 'new'),
+    net: choose('net', 'network', options.network, 'new'),
+    ipc: choose('ipc', 'ipc', options.ipc, 'new'),
+    uts: choose('uts', 'uts', options.uts, 'new'),
+    cgroup: choose('cgroup', 'cgroup', options.cgroupns, 'new'),
+    time: choose('time', 'time', options.timens, wantsTime ? 'new' : 'host'),
+  };
+  if (namespaces.user.from !== 'new' && (options.uidMap ?? options.gidMap) !== undefined) {
+    throw invalid(
+      'ERR_IDMAP',
+      'Cannot map ids',
+      `the user namespace is ${quote(options.userns ?? 'host')}, and its map is written once`,
+      'use --userns private',
+    );
+  }
+  if (namespaces.time.from !== 'new' && wantsTime) {
+    throw invalid(
+      'ERR_TIME_OFFSET',
+      'Cannot set time offsets',
+      `the time namespace is ${quote(options.timens ?? 'host')}`,
+      'leave --timens out',
+    );
+  }
+  return namespaces;
+}
+
+export function configureTime({
+  timens,
+  boottimeOffsetSec = 0,
+  monotonicOffsetSec = 0,
+}: ContainerOptions): ContainerConfig['timeOffsets'] {
+  if (boottimeOffsetSec === 0 && monotonicOffsetSec === 0 && timens !== 'private') return undefined;
+  const limit = 2 ** 32;
+  return {
+    boottimeSec: checkRange('boottime offset', boottimeOffsetSec, -limit, limit),
+    monotonicSec: checkRange('monotonic offset', monotonicOffsetSec, -limit, limit),
+  };
+}
+
+export function configureIdMap(
+  { uidMap, gidMap }: ContainerOptions,
+  namespaces: Namespaces,
+  host: Host,
+): ContainerConfig['idMap'] {
+  if (namespaces.user.from !== 'new') return undefined;
+  if (host.uid !== 0) {
+    // One id, our own: what the kernel lets anybody map without help. See user_namespaces(7).
+    if ((uidMap ?? gidMap) !== undefined) {
+      throw new WarrenError('ERR_IDMAP_DENIED', 'Cannot map the ids asked for', {
+        kind: 'permission-denied',
+        why: 'an ordinary user may map only the own id without newuidmap(1), which is not used yet',
+        fix: 'leave --uidmap and --gidmap out (your own id becomes 0), or run as root',
+      });
+    }
+    return {
+      uid: [{ inside: 0, outside: host.uid, length: 1 }],
+      gid: [{ inside: 0, outside: host.gid, length: 1 }],
+      denySetgroups: true,
+    };
+  }
+  const uid: readonly IdRange[] | undefined = uidMap ? parseIdMap(uidMap) : undefined;
+  const gid: readonly IdRange[] | undefined = gidMap ? parseIdMap(gidMap) : undefined;
+  const both = { uid: uid ?? gid, gid: gid ?? uid };
+  if (!both.uid || !both.gid) {
+    throw invalid(
+      'ERR_IDMAP',
+      'Cannot make a private user namespace',
+      'no ids to map were given',
+      'say which, as in: --uidmap 0:100000:65536',
+    );
+  }
+  for (const [what, ranges] of Object.entries(both) as ['uid' | 'gid', readonly IdRange[]][]) {
+    if (!ranges.some(({ inside }) => inside === 0)) {
+      throw invalid(
+        'ERR_IDMAP',
+        `Cannot use the ${what} map`,
+        'nothing is mapped to 0, so nobody could prepare the container',
+        `add a range that starts at 0, as in: --${what}map 0:100000:65536`,
+      );
+    }
+  }
+  return { uid: both.uid, gid: both.gid, denySetgroups: false };
+}
+
+export function configureHostname({ hostname }: ContainerOptions, { uts }: Namespaces, id: string): string {
+  if (hostname === undefined)
+    return uts.from === 'new' ? id.slice(0, 12) : readFileSync('/proc/sys/kernel/hostname', 'utf8').trim();
+  if (uts.from !== 'new') {
+    throw invalid(
+      'ERR_HOSTNAME',
+      `Cannot set the host name ${quote(hostname)}`,
+      'the UTS namespace is not the container’s own',
+      'leave --uts out',
+    );
+  }
+  return checkHostname(hostname);
+}

@@ -1,0 +1,186 @@
+/** The root file system, and who the command is in it. */
+import { closeSync, constants as fs, readFileSync, statSync, type Stats } from 'node:fs';
+import { WarrenError, invalid, quote } from '../errors.js';
+import { resolveUser, type ResolvedUser } from '../kernel/passwd.js';
+import { parseSize } from '../kernel/size.js';
+import { openBelow } from '../native/index.js';
+import type { ConfiguredMount, ContainerConfig, IdRange, RootConfig } from '../plan/config.js';
+import { machineRoot } from './machine-root.js';
+import type { ContainerOptions } from './options.js';
+
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export interface Rootfs {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+export function checkRootfs({ rootfs = '' }: ContainerOptions): Rootfs {
+  const action = `Cannot use the root file system ${quote(rootfs)}`;
+  let stats: Stats;
+  try {
+    stats = statSync(rootfs);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new WarrenError('ERR_ROOTFS', action, {
+      kind: code === 'EACCES' ? 'permission-denied' : 'not-found',
+      why: code === 'ENOENT' ? 'no such directory' : `stat failed with ${code}`,
+      fix: 'give a directory that holds a root file system: bin, etc, lib, …',
+      syscall: 'stat',
+      errno: code,
+      cause,
+    });
+  }
+  if (!stats.isDirectory()) throw invalid('ERR_ROOTFS', action, 'it is not a directory');
+  return { path: rootfs, stats };
+}
+
+export function configureRoot(
+  options: ContainerOptions,
+  rootfs: Rootfs | undefined,
+  hostname: string,
+  piecewise: boolean,
+): { root: RootConfig; binds: readonly ConfiguredMount[] } {
+  const sizeBytes =
+    options.storageSize === undefined ? undefined : parseSize(options.storageSize, 'storage size');
+  const files = identityFiles(hostname, options);
+  if (!rootfs) {
+    if (options.rw === true) {
+      throw invalid(
+        'ERR_ROOTFS',
+        'Cannot write to the root itself',
+        'the root is that of this machine',
+        'give a directory with --rootfs, or leave --rw out',
+      );
+    }
+    return machineRoot({ home: options.home ?? false, piecewise, files, sizeBytes });
+  }
+  if (options.rw === true) return { root: { kind: 'directory', path: rootfs.path }, binds: [] };
+  const { uid, gid, mode } = rootfs.stats;
+  const etc = statSync(`${rootfs.path}/etc`, { throwIfNoEntry: false });
+  return {
+    binds: [],
+    root: {
+      kind: 'layers',
+      sizeBytes,
+      skeleton: undefined,
+      layers: [
+        {
+          lower: rootfs.path,
+          at: '',
+          root: { uid, gid, mode: mode & 0o7777 },
+          parents:
+            etc?.isDirectory() === true
+              ? [{ path: 'etc', uid: etc.uid, gid: etc.gid, mode: etc.mode & 0o7777 }]
+              : [],
+          hidden: [],
+          files:
+            etc?.isDirectory() === true
+              ? files.map((file) => ({ ...file, uid: 0, gid: 0, mode: 0o644 }))
+              : [],
+        },
+      ],
+    },
+  };
+}
+
+/** docker's init layer. With no network but loopback, the host's resolvers cannot be reached, but programs expect the file. */
+function identityFiles(
+  hostname: string,
+  { network, domainname }: ContainerOptions,
+): { path: string; content: string }[] {
+  const full = domainname === undefined ? hostname : `${hostname}.${domainname} ${hostname}`;
+  const own = network === 'host' ? hostsOfHost() : '';
+  return [
+    { path: 'etc/hostname', content: `${hostname}\n` },
+    {
+      path: 'etc/hosts',
+      content: own || `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${full}\n`,
+    },
+    { path: 'etc/resolv.conf', content: readIfThere('/etc/resolv.conf') },
+  ];
+}
+
+function hostsOfHost(): string {
+  return readIfThere('/etc/hosts');
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Looked up in the container's files, resolved below its root: a link there must not lead to the host's. */
+export function configureUser(
+  options: ContainerOptions,
+  root: string,
+  idMap: ContainerConfig['idMap'],
+): ResolvedUser {
+  const read = (path: string): string => {
+    try {
+      const fd = openBelow(root, path, fs.O_RDONLY);
+      try {
+        return readFileSync(fd, 'utf8');
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES' || code === 'ELOOP') return '';
+      throw error;
+    }
+  };
+  const user = resolveUser(
+    options.user,
+    { passwd: read('etc/passwd'), group: read('etc/group') },
+    options.groupAdd,
+  );
+  if (idMap) {
+    const inside = (ranges: readonly IdRange[], id: number): boolean =>
+      ranges.some((range) => id >= range.inside && id < range.inside + range.length);
+    if (!inside(idMap.uid, user.uid) || !inside(idMap.gid, user.gid)) {
+      throw invalid(
+        'ERR_USER_UNMAPPED',
+        `Cannot run as the user ${user.uid}:${user.gid}`,
+        'the container’s user namespace does not map that id',
+        'map it with --uidmap and --gidmap, or choose another user',
+      );
+    }
+  }
+  return user;
+}
+
+export function configureEnvironment(
+  options: ContainerOptions,
+  user: ResolvedUser,
+  hostname: string,
+): Map<string, string> {
+  const env = new Map([
+    ['PATH', DEFAULT_PATH],
+    ['HOSTNAME', hostname],
+    ...(options.tty === true ? [['TERM', 'xterm'] as const] : []),
+  ]);
+  for (const [name, value] of Object.entries(options.env ?? {})) {
+    if (name === '' || name.includes('=') || name.includes('\0') || value.includes('\0')) {
+      throw invalid(
+        'ERR_ENV',
+        `Cannot set the environment variable ${quote(name)}`,
+        'a name is not empty and has no "=", and neither part has a NUL byte',
+      );
+    }
+    env.set(name, value);
+  }
+  if (!env.has('HOME')) env.set('HOME', user.home);
+  return env;
+}
+
+/** As execvp(3): a name with a slash is a path, anything else is looked for in PATH. */
+export function execPaths(command: string, path: string): string[] {
+  if (command.includes('/')) return [command];
+  return path
+    .split(':')
+    .map((directory) => (directory === '' ? `./${command}` : `${directory.replace(/\/+$/, '')}/${command}`));
+}

@@ -1,0 +1,174 @@
+/** From the launcher's report (step, op, errno) to an error that says what, why, and what to do. */
+import { constants } from 'node:os';
+import { WarrenError, quote, type ErrorKind } from '../errors.js';
+import { describeStep } from '../plan/describe.js';
+import type { Encoded } from '../plan/encode.js';
+import type { Plan, Step } from '../plan/step.js';
+
+export interface Failure {
+  readonly step: number;
+  readonly op: number;
+  readonly errno: number;
+}
+
+export function describeFailure(
+  plan: Plan,
+  { calls }: Encoded,
+  { step: index, op, errno: number }: Failure,
+): WarrenError {
+  const step = plan.steps[index];
+  const call = calls[op];
+  const errno = errnoName(number);
+  const syscall =
+    call?.op === 'call'
+      ? call.name
+      : call?.op === 'mkpath'
+        ? 'openat2'
+        : call?.op === 'exec'
+          ? 'execve'
+          : undefined;
+  if (step?.op === 'exec') return commandError(step, errno);
+  const where =
+    step === undefined
+      ? 'an unknown step'
+      : `step ${index + 1} of ${plan.steps.length}, ${describeStep(step).what}`;
+  return new WarrenError('ERR_STEP', 'Cannot start the container', {
+    kind: kindOf(errno),
+    why: `${where}: ${syscall === undefined ? '' : `${syscall} failed with `}${errno} (${meaning(errno)})`,
+    fix: step === undefined ? undefined : remedy(step, errno),
+    syscall,
+    errno,
+  });
+}
+
+/** Callers read these texts: "no such file or directory" makes docker and Podman exit with 127, "permission denied" with 126. */
+function commandError({ argv, paths }: Extract<Step, { op: 'exec' }>, errno: string): WarrenError {
+  const command = argv[0] ?? '';
+  const searched = paths.length > 1 || !command.includes('/');
+  if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+    return new WarrenError('ERR_COMMAND_NOT_FOUND', `Cannot run ${quote(command)}`, {
+      kind: 'not-found',
+      why: searched
+        ? 'executable file not found in $PATH: no such file or directory'
+        : 'no such file or directory (or its interpreter is missing)',
+      fix: 'look for it in the container’s root, not the host’s',
+      syscall: 'execve',
+      errno,
+    });
+  }
+  return new WarrenError('ERR_COMMAND_NOT_EXECUTABLE', `Cannot run ${quote(command)}`, {
+    kind: 'not-executable',
+    why:
+      errno === 'ENOEXEC'
+        ? 'exec format error: it is no program for this machine, and has no "#!" line'
+        : meaning(errno),
+    fix:
+      errno === 'EACCES'
+        ? 'check that it is a file, executable for this user, and on no noexec mount'
+        : undefined,
+    syscall: 'execve',
+    errno,
+  });
+}
+
+function kindOf(errno: string): ErrorKind {
+  switch (errno) {
+    case 'EPERM':
+    case 'EACCES':
+      return 'permission-denied';
+    case 'ENOENT':
+      return 'not-found';
+    case 'ENOSYS':
+    case 'EOPNOTSUPP':
+    case 'ENODEV':
+      return 'unsupported';
+    case 'ENOSPC':
+    case 'ENOMEM':
+    case 'EMFILE':
+    case 'EAGAIN':
+      return 'resource-exhausted';
+    default:
+      return 'kernel';
+  }
+}
+
+function remedy(step: Step, errno: string): string | undefined {
+  switch (step.op) {
+    case 'working-directory':
+      if (errno === 'EXDEV') return 'the directory lies outside the container’s root; give another with -w';
+      return errno === 'ENOENT'
+        ? `make ${quote(step.path)} in the root first, or give another with -w`
+        : undefined;
+    case 'sysctl':
+      return errno === 'EINVAL' || errno === 'ERANGE'
+        ? 'the kernel refuses this value; see its range in the kernel’s documentation'
+        : undefined;
+    case 'clone':
+      if (errno === 'ENOSPC') return 'a limit of namespaces is reached: see user.max_*_namespaces in sysctl';
+      return errno === 'EPERM'
+        ? 'run as root, or allow user namespaces: sysctl user.max_user_namespaces'
+        : undefined;
+    case 'rlimit':
+      return errno === 'EPERM'
+        ? 'a hard limit can be raised only with CAP_SYS_RESOURCE; ask for at most the present one (ulimit -H -a)'
+        : undefined;
+    case 'oom-score':
+      return errno === 'EACCES' ? 'lowering it needs CAP_SYS_RESOURCE' : undefined;
+    case 'bind':
+      return errno === 'ENOTDIR'
+        ? 'a directory can be mounted only on a directory, and a file only on a file'
+        : undefined;
+    case 'mount':
+      if (step.mount.type === 'proc' && errno === 'EPERM')
+        return 'the present /proc is partly covered, and a user namespace may not uncover it';
+      return errno === 'ENOTDIR'
+        ? `${quote(`/${step.mount.target}`)} is no directory in the root`
+        : undefined;
+    case 'join-namespace':
+      return errno === 'EINVAL' ? `the file is not a ${step.kind} namespace` : undefined;
+    case 'seccomp':
+      return errno === 'EINVAL' ? 'the kernel refuses the filter or a flag of it' : undefined;
+    default:
+      return errno === 'ENOSYS' ? 'Warren needs Linux 5.12 or newer' : undefined;
+  }
+}
+
+function errnoName(number: number): string {
+  for (const [name, value] of Object.entries(constants.errno)) if (value === number) return name;
+  return moreErrnos[number] ?? `errno ${number}`;
+}
+
+/** Linux has more than Node names. */
+const moreErrnos: Readonly<Record<number, string>> = {
+  15: 'ENOTBLK',
+  22: 'EINVAL',
+  121: 'EREMOTEIO',
+  122: 'EDQUOT',
+};
+
+const meanings: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EAGAIN: 'resource temporarily unavailable',
+  EBUSY: 'device or resource busy',
+  EEXIST: 'file exists',
+  EINVAL: 'invalid argument',
+  EIO: 'input/output error',
+  EISDIR: 'is a directory',
+  ELOOP: 'too many levels of symbolic links',
+  EMFILE: 'too many open files',
+  ENODEV: 'the kernel has no such file system or device',
+  ENOENT: 'no such file or directory',
+  ENOEXEC: 'exec format error',
+  ENOMEM: 'cannot allocate memory',
+  ENOSPC: 'no space left, or a limit is reached',
+  ENOSYS: 'the kernel does not have this system call',
+  ENOTDIR: 'not a directory',
+  EOPNOTSUPP: 'operation not supported',
+  EPERM: 'operation not permitted',
+  EPIPE: 'the other side is gone',
+  EXDEV: 'it would leave the container’s root',
+};
+
+function meaning(errno: string): string {
+  return meanings[errno] ?? 'see errno(3)';
+}

@@ -1,0 +1,183 @@
+/** Carries out a plan: encodes it, starts the launcher, and turns its packets into promises. */
+import { closeSync, openSync } from 'node:fs';
+import { WarrenError } from '../errors.js';
+import { sendToLauncher, spawnLauncher, type LauncherHandle } from '../native/index.js';
+import * as c from '../plan/constants.js';
+import { encodePlan, type Encoded } from '../plan/encode.js';
+import { lower } from '../plan/lower/index.js';
+import type { Plan } from '../plan/step.js';
+
+/** How the command ended, as wait(2) and getrusage(2) tell it. */
+export interface Exited {
+  readonly code: number | undefined;
+  readonly signal: number | undefined;
+  readonly userMs: number;
+  readonly systemMs: number;
+  readonly maxRssBytes: number;
+}
+
+export interface LaunchOptions {
+  /** Descriptors for the command's 0, 1 and 2; they stay the caller's to close. */
+  readonly streams: readonly [number, number, number];
+  /** A terminal that the launcher puts in order again if this process is killed. */
+  readonly callerTerminal?: number | undefined;
+}
+
+/** The first descriptor the launcher gets besides its own; see native/launcher/plan.h. */
+const FD_EXTRA = 5;
+
+/** A plan being carried out. */
+export class Launch {
+  /** The command's pid, once it executes. Rejects with the step that failed. */
+  readonly running: Promise<number>;
+  /** Settles when the launcher is gone, and everything of the container with it. */
+  readonly exited: Promise<Exited>;
+  /** The master of the container's terminal, for the receiver to close. */
+  terminalFd: number | undefined;
+  /** What a probe answered. */
+  reply: Buffer | undefined;
+
+  readonly handle: LauncherHandle;
+  readonly #plan: Plan;
+  readonly #encoded: Encoded;
+  #settleRunning!: { resolve: (pid: number) => void; reject: (error: unknown) => void };
+  #settleExited!: { resolve: (exited: Exited) => void; reject: (error: unknown) => void };
+  #failure: Buffer | undefined;
+  #status: Exited | undefined;
+  #gone = false;
+
+  /** @throws {WarrenError} `ERR_LAUNCH` when the launcher itself cannot be started. */
+  constructor(plan: Plan, { streams, callerTerminal }: LaunchOptions) {
+    this.#plan = plan;
+    this.running = new Promise((resolve, reject) => (this.#settleRunning = { resolve, reject }));
+    this.exited = new Promise((resolve, reject) => (this.#settleExited = { resolve, reject }));
+    // Whoever looks at one of them only must not be punished for the other.
+    this.running.catch(() => undefined);
+    this.exited.catch(() => undefined);
+    const extra = callerTerminal === undefined ? [] : [callerTerminal];
+    this.#encoded = encodePlan(
+      plan.steps.map((step) => ({ calls: lower(step) })),
+      callerTerminal === undefined ? {} : { 'caller-terminal': FD_EXTRA },
+    );
+    try {
+      this.handle = spawnLauncher(this.#encoded.bytes, [...streams, ...extra], (packet, fd) => {
+        if (packet) this.#receive(packet, fd);
+        else this.#end();
+      });
+    } catch (cause) {
+      throw launchError(cause);
+    }
+  }
+
+  get ended(): boolean {
+    return this.#gone;
+  }
+
+  /** @returns False when there is nothing left to signal. */
+  signal(number: number): boolean {
+    const message = Buffer.alloc(c.MESSAGE_SIZE);
+    message.writeUInt32LE(c.MSG_SIGNAL, 0);
+    message.writeInt32LE(number, 4);
+    return !this.#gone && sendToLauncher(this.handle, message);
+  }
+
+  #receive(packet: Buffer, fd: number): void {
+    switch (packet.readUInt32LE(0)) {
+      case c.MSG_FAILED:
+        this.#failure = packet;
+        break;
+      case c.MSG_RUNNING:
+        this.#settleRunning.resolve(packet.readInt32LE(4));
+        break;
+      case c.MSG_EXITED:
+        this.#status = readExit(packet);
+        break;
+      case c.MSG_TERMINAL:
+        this.terminalFd = fd;
+        return;
+      case c.MSG_DATA:
+        this.reply = packet;
+    }
+    if (fd >= 0) closeSync(fd);
+  }
+
+  #end(): void {
+    this.#gone = true;
+    if (this.#failure) {
+      void this.#fail(this.#failure);
+      return;
+    }
+    if (!this.#status) {
+      const error = new WarrenError('ERR_LAUNCHER_LOST', 'Cannot tell how the command ended', {
+        kind: 'internal',
+        why: 'the launcher ended without a word; likely it was killed, and the command with it',
+      });
+      this.#settleRunning.reject(error);
+      this.#settleExited.reject(error);
+      return;
+    }
+    this.#settleRunning.resolve(-1);
+    this.#settleExited.resolve(this.#status);
+  }
+
+  async #fail(packet: Buffer): Promise<void> {
+    // Not loaded before something fails: it knows all the words.
+    const { describeFailure } = await import('./failure.js');
+    const error = describeFailure(this.#plan, this.#encoded, {
+      step: packet.readInt32LE(4),
+      op: packet.readInt32LE(8),
+      errno: packet.readInt32LE(12),
+    });
+    this.#settleRunning.reject(error);
+    this.#settleExited.reject(error);
+  }
+}
+
+function readExit(packet: Buffer): Exited {
+  const status = packet.readInt32LE(4);
+  const signal = status & 0x7f;
+  return {
+    code: signal === 0 ? (status >> 8) & 0xff : undefined,
+    signal: signal === 0 ? undefined : signal,
+    userMs: Number(packet.readBigUInt64LE(16)) / 1000,
+    systemMs: Number(packet.readBigUInt64LE(24)) / 1000,
+    maxRssBytes: Number(packet.readBigUInt64LE(32)),
+  };
+}
+
+function launchError(cause: unknown): unknown {
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  if (syscall === undefined) return cause;
+  return new WarrenError('ERR_LAUNCH', 'Cannot start the launcher', {
+    kind:
+      code === 'EAGAIN' || code === 'ENOMEM' || code === 'EMFILE' || code === 'ENFILE'
+        ? 'resource-exhausted'
+        : 'kernel',
+    why: `${syscall} failed with ${code}`,
+    fix:
+      code === 'ENOSYS'
+        ? 'Warren needs Linux 5.12 or newer'
+        : 'look at the limits of processes, memory and open files (ulimit -a)',
+    syscall,
+    errno: code,
+    cause,
+  });
+}
+
+/** A plan that only asks, and its answer. @throws {WarrenError} the step that failed. */
+export async function ask(plan: Plan): Promise<Buffer> {
+  const nowhere = openSync('/dev/null', 'r+');
+  try {
+    const launched = new Launch(plan, { streams: [nowhere, nowhere, nowhere] });
+    await launched.exited.catch((error: unknown) => {
+      if (!launched.reply) throw error;
+    });
+    if (launched.reply) return launched.reply;
+  } finally {
+    closeSync(nowhere);
+  }
+  throw new WarrenError('ERR_LAUNCHER_LOST', 'Cannot ask the kernel', {
+    kind: 'internal',
+    why: 'the launcher gave no answer',
+  });
+}

@@ -1,0 +1,77 @@
+import { lstatSync, statSync, type Stats } from 'node:fs';
+import { WarrenError, quote } from '../errors.js';
+import { parseSize } from '../kernel/size.js';
+import type { BindMount, ConfiguredMount, FileSystemMount } from '../plan/config.js';
+import type { ContainerOptions, MountSpec } from './options.js';
+import { parseMounts } from './parse-mounts.js';
+
+/** What the container shows besides its root, outer mounts before those inside them. */
+export function configureMounts(options: ContainerOptions): ConfiguredMount[] {
+  if (!options.mounts?.length && !options.volumes?.length && !options.tmpfs?.length) return [];
+  return parseMounts(options)
+    .map((spec) => (spec.type === 'bind' ? configureBind(spec) : configureFileSystem(spec)))
+    .sort((a, b) => depth(a.target) - depth(b.target));
+}
+
+function depth(target: string): number {
+  return target.split('/').length;
+}
+
+function configureBind(spec: MountSpec): BindMount {
+  const { source = '' } = spec;
+  const stats = lookAtSource(source);
+  const readOnly = spec.readOnly ?? false;
+  return {
+    kind: 'bind',
+    source,
+    target: spec.target.slice(1),
+    file: !stats.isDirectory(),
+    recursive: spec.nonRecursive !== true && stats.isDirectory(),
+    recursiveReadOnly: spec.recursiveReadOnly ?? true,
+    propagation: spec.propagation ?? 'rprivate',
+    readOnly,
+    noexec: spec.noexec ?? false,
+    nosuid: spec.nosuid ?? false,
+    nodev: spec.nodev ?? false,
+  };
+}
+
+function lookAtSource(source: string): Stats {
+  try {
+    return statSync(source);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const dangling = code === 'ENOENT' && lstatSync(source, { throwIfNoEntry: false }) !== undefined;
+    throw new WarrenError('ERR_MOUNT_SOURCE', `Cannot mount ${quote(source)}`, {
+      kind: code === 'ENOENT' || code === 'ENOTDIR' ? 'not-found' : 'permission-denied',
+      why: dangling
+        ? 'it is a symbolic link to nothing'
+        : code === 'ENOENT'
+          ? 'there is no such file or directory on the host'
+          : `stat failed with ${code}`,
+      fix: 'make it first; Warren does not create the sources of volumes',
+      syscall: 'stat',
+      errno: code,
+      cause,
+    });
+  }
+}
+
+function configureFileSystem(spec: MountSpec): FileSystemMount {
+  const data: [string, string | null][] = [];
+  if (spec.type === 'tmpfs') {
+    data.push(['mode', (spec.tmpfsMode ?? 0o1777).toString(8)]);
+    if (spec.tmpfsSize !== undefined) data.push(['size', String(parseSize(spec.tmpfsSize, 'tmpfs size'))]);
+  }
+  if (spec.type === 'devpts') data.push(['newinstance', null], ['ptmxmode', '0666'], ['mode', '0620']);
+  return {
+    kind: 'filesystem',
+    type: spec.type === 'cgroup' ? 'cgroup2' : spec.type,
+    target: spec.target.slice(1),
+    data,
+    readOnly: spec.readOnly ?? false,
+    noexec: spec.noexec ?? false,
+    nosuid: spec.nosuid ?? false,
+    nodev: spec.nodev ?? false,
+  };
+}

@@ -1,0 +1,120 @@
+import { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
+import { WarrenError, quote } from '../errors.js';
+import type { ExitStatus, RunOptions } from './options.js';
+import { start } from './start.js';
+
+/** What a command did: its end, and what it wrote. */
+export interface RunResult extends ExitStatus {
+  readonly command: readonly string[];
+  /** As UTF-8, its last newline removed. */
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly stdoutBytes: Buffer;
+  readonly stderrBytes: Buffer;
+  readonly durationMs: number;
+}
+
+/** A command that failed; has the fields of `RunResult` as well. */
+export class CommandError extends WarrenError {
+  constructor(readonly result: RunResult) {
+    const { command, exitCode, signal, timedOut, isCanceled, stderr } = result;
+    const how = timedOut
+      ? 'it ran into its time limit and was killed'
+      : isCanceled
+        ? 'it was cancelled and killed'
+        : signal === undefined
+          ? `it ended with exit code ${exitCode}`
+          : `it was ended by ${signal}`;
+    const lastLine = stderr.slice(stderr.lastIndexOf('\n') + 1);
+    super('ERR_COMMAND_FAILED', `Cannot complete ${quote(command.join(' '))}`, {
+      kind: timedOut ? 'timeout' : isCanceled ? 'cancelled' : 'command-failed',
+      why: lastLine === '' ? how : `${how}; it last said ${quote(lastLine)}`,
+    });
+    this.name = 'CommandError';
+    const { stdoutBytes, stderrBytes, ...plain } = result;
+    Object.assign(this, plain);
+    // The bytes are there too, but not in every printed error.
+    Object.defineProperties(this, {
+      result: { enumerable: false },
+      stdoutBytes: { value: stdoutBytes },
+      stderrBytes: { value: stderrBytes },
+    });
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- assigned from the result in the constructor
+export interface CommandError extends Omit<RunResult, 'stack'> {}
+
+const defaultMaxBuffer = 100 * 1024 * 1024;
+
+/**
+ * Runs a command to its end in namespaces of its own and collects what it writes.
+ *
+ * @throws {CommandError} `ERR_COMMAND_FAILED` when it fails, times out or is cancelled, unless `rejectOnFailure` is false.
+ * @throws {WarrenError} `ERR_MAX_BUFFER`, and whatever `start()` throws.
+ */
+export async function run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { stdin, stdout, stderr, rejectOnFailure = true, maxBuffer = defaultMaxBuffer, ...rest } = options;
+  const began = performance.now();
+  const container = await start(command, { ...rest, stdin: stdin === undefined ? 'ignore' : 'pipe' });
+  try {
+    if (stdin !== undefined && container.stdin) feed(stdin, container.stdin);
+    const reader = rest.tty === true ? (container.terminal?.readable ?? null) : container.stdout;
+    const [stdoutBytes, stderrBytes, status] = await Promise.all([
+      collect(reader, stdout, maxBuffer),
+      collect(container.stderr, stderr, maxBuffer),
+      container.wait(),
+    ]);
+    const result: RunResult = {
+      ...status,
+      command,
+      stdout: text(stdoutBytes),
+      stderr: text(stderrBytes),
+      stdoutBytes,
+      stderrBytes,
+      durationMs: performance.now() - began,
+    };
+    if (rejectOnFailure && (status.exitCode !== 0 || status.timedOut || status.isCanceled))
+      throw new CommandError(result);
+    return result;
+  } catch (error) {
+    container.kill('SIGKILL');
+    await container.wait().catch(() => undefined);
+    throw error;
+  }
+}
+
+function feed(input: string | Uint8Array | Readable, to: Writable): void {
+  if (input instanceof Readable) input.pipe(to);
+  else to.end(input);
+}
+
+async function collect(
+  from: Readable | null,
+  copy: Writable | undefined,
+  maxBuffer: number,
+): Promise<Buffer> {
+  if (!from) return Buffer.alloc(0);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of from as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBuffer) {
+      throw new WarrenError('ERR_MAX_BUFFER', 'Cannot keep the output of the command', {
+        kind: 'resource-exhausted',
+        why: `it wrote more than ${maxBuffer} bytes, and was ended`,
+        fix: 'raise maxBuffer, or use start() and read the stream',
+      });
+    }
+    chunks.push(chunk);
+    copy?.write(chunk);
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+function text(bytes: Buffer): string {
+  const all = bytes.toString('utf8');
+  if (all.endsWith('\r\n')) return all.slice(0, -2);
+  return all.endsWith('\n') ? all.slice(0, -1) : all;
+}

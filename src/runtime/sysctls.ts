@@ -1,0 +1,133 @@
+/**
+ * Which parameters a container may set: decided before anything of it exists, by what its own namespaces isolate, and
+ * for network keys by asking the kernel in a throw-away namespace.
+ */
+import { WarrenError, invalid, quote } from '../errors.js';
+import { netSysctlFact } from '../kernel/net-sysctls.js';
+import { checkSysctlValue, parseSysctlName } from '../kernel/sysctl-name.js';
+import { isSafeSysctl, matchSysctlPattern, sysctlScope, type SysctlScope } from '../kernel/sysctl-scope.js';
+import type { NamespaceKind } from '../plan/constants.js';
+import type { Namespaces } from './configure-namespaces.js';
+import type { Host } from './host.js';
+import type { ContainerOptions } from './options.js';
+import { probeSysctls, type SysctlAccess } from './probe-sysctls.js';
+
+interface Setting {
+  readonly path: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+const kindOfScope: Readonly<Record<Exclude<SysctlScope, 'host'>, NamespaceKind>> = {
+  network: 'net',
+  ipc: 'ipc',
+  uts: 'uts',
+  user: 'user',
+};
+
+/** docker's: ports below 1024 and ICMP sockets need no capability in a network of one's own. */
+const networkDefaults: readonly Setting[] = [
+  { path: 'net/ipv4/ip_unprivileged_port_start', name: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
+  { path: 'net/ipv4/ping_group_range', name: 'net.ipv4.ping_group_range', value: '0 2147483647' },
+];
+
+/** @throws {WarrenError} `ERR_SYSCTL_NAME`, `ERR_SYSCTL_VALUE`, `ERR_SYSCTL_NOT_ISOLATED`, `ERR_SYSCTL_UNAVAILABLE`, `ERR_SYSCTL_UNSAFE`. */
+export async function configureSysctls(
+  options: ContainerOptions,
+  namespaces: Namespaces,
+  host: Host,
+): Promise<Setting[]> {
+  const asked = Object.entries(options.sysctls ?? {}).map(([key, value]): Setting => {
+    const { path, name } = parseSysctlName(key);
+    return { path, name, value: checkSysctlValue(key, value) };
+  });
+  const twice = asked.find(({ path }, index) => asked.findIndex((other) => other.path === path) !== index);
+  if (twice)
+    throw invalid(
+      'ERR_SYSCTL_NAME',
+      `Cannot set the sysctl ${quote(twice.name)}`,
+      'it is given twice',
+      'give each key once',
+    );
+  for (const setting of asked) {
+    checkIsolated(setting, namespaces);
+    checkPolicy(setting, options);
+  }
+  await checkAvailable(asked, namespaces, host);
+  const defaults = namespaces.net.from === 'new' && namespaces.user.from === 'host' ? networkDefaults : [];
+  return [...defaults.filter(({ path }) => !asked.some((setting) => setting.path === path)), ...asked];
+}
+
+function refuse(name: string, why: string, fix: string): WarrenError {
+  return new WarrenError('ERR_SYSCTL_NOT_ISOLATED', `Cannot set the sysctl ${quote(name)} for a container`, {
+    kind: 'invalid-argument',
+    why,
+    fix,
+  });
+}
+
+function checkIsolated({ path, name }: Setting, namespaces: Namespaces): void {
+  const { scope, why } = sysctlScope(path);
+  if (scope === 'host') {
+    throw refuse(name, why, `set it on the host, for all: sysctl -w ${name}=…`);
+  }
+  if (namespaces[kindOfScope[scope]].from === 'host') {
+    const kind = scope === 'network' ? 'network' : kindOfScope[scope];
+    throw refuse(
+      name,
+      `it belongs to the ${scope} namespace, and the container shares the host's`,
+      `leave --${kind} host out, or set it on the host`,
+    );
+  }
+}
+
+/** Known to exist, and to be writable, in every new namespace of the kernels we support. */
+function checkPolicy({ path, name }: Setting, options: ContainerOptions): void {
+  const { allowUnsafeSysctls = [] } = options;
+  const policy = options.sysctlPolicy ?? (allowUnsafeSysctls.length > 0 ? 'k8s-safe' : 'namespaced');
+  if (policy === 'namespaced' || isSafeSysctl(path)) return;
+  if (allowUnsafeSysctls.some((pattern) => matchSysctlPattern(pattern, name))) return;
+  throw new WarrenError('ERR_SYSCTL_UNSAFE', `Cannot set the sysctl ${quote(name)}`, {
+    kind: 'permission-denied',
+    why: 'it is not among the sysctls that Kubernetes calls safe, and no pattern allows it',
+    fix: `allow it: --allow-unsafe-sysctl ${quote(name)}`,
+  });
+}
+
+async function checkAvailable(asked: readonly Setting[], namespaces: Namespaces, host: Host): Promise<void> {
+  const doubtful = asked.filter(({ path }) => !isSafeSysctl(path) && sysctlScope(path).scope !== 'uts');
+  if (doubtful.length === 0) return;
+  const access = await probeSysctls(
+    doubtful.map(({ path }) => path),
+    namespaces,
+    host,
+  );
+  for (const [index, { path, name }] of doubtful.entries())
+    checkAccess(path, name, access[index] ?? 'absent');
+}
+
+function checkAccess(path: string, name: string, access: SysctlAccess): void {
+  const fact = netSysctlFact(path);
+  if (fact?.state === 'global') {
+    throw refuse(
+      name,
+      `it looks like the container's own, but a write changes the whole machine: ${fact.reason}`,
+      'set it on the host',
+    );
+  }
+  if (access === 'writable') return;
+  const reason = fact ? `: ${fact.reason}` : '';
+  const seen: Record<Exclude<SysctlAccess, 'writable'>, string> = {
+    absent: `it does not exist in a namespace like the container's${reason}`,
+    'read-only': `it is read-only in a namespace like the container's${reason}`,
+    denied: `the kernel does not permit writing it there${reason}`,
+  };
+  throw new WarrenError('ERR_SYSCTL_UNAVAILABLE', `Cannot set the sysctl ${quote(name)} for a container`, {
+    kind: 'invalid-argument',
+    why: `${seen[access]} (seen in a throw-away one)`,
+    fix:
+      access === 'absent'
+        ? 'check the spelling; if it belongs to the host, set it there'
+        : 'set it on the host, where it is kept',
+  });
+}
