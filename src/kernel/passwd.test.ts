@@ -129,7 +129,10 @@ test('resolveUser() never makes root of what is not asked for as root', () => {
 
 test('resolveUser() agrees with id(1) on every user of this machine', () => {
   const here = { passwd: readFileSync('/etc/passwd', 'utf8'), group: readFileSync('/etc/group', 'utf8') };
-  const names = here.passwd.split('\n').flatMap((line) => line.split(':')[0] || []);
+  const names = here.passwd
+    .split('\n')
+    .map((line) => line.split(':')[0] ?? '')
+    .filter((name) => name !== '');
   const id = (flag: string, name: string): string =>
     execFileSync('/usr/bin/id', [flag, name], { encoding: 'utf8' }).trim();
   for (const name of names.slice(0, 20)) {

@@ -1,4 +1,4 @@
-import { WarrenError, invalid, quote } from '../errors.js';
+import { type WarrenError, invalid, quote } from '../errors.js';
 import { didYouMean } from './nearest.js';
 
 /** The texts of a container's files; empty where it has none. */

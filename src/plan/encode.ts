@@ -95,8 +95,7 @@ class Encoder {
       ]);
     }
     const op = this.#op(call, step, opCodes[call.op], operands);
-    if ('store' in call && call.store !== undefined)
-      this.#view.setUint8(op * OP_SIZE + AT_STORE, this.#slot(call.store));
+    if ('store' in call) this.#view.setUint8(op * OP_SIZE + AT_STORE, this.#slot(call.store));
     if (call.op === 'call') this.#outcome(op, call);
   }
 

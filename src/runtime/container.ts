@@ -63,7 +63,7 @@ export class Container {
   }
 
   /** Waits for the end; the same result however often it is asked. */
-  wait(): Promise<ExitStatus> {
+  async wait(): Promise<ExitStatus> {
     return this.#status;
   }
 
@@ -71,7 +71,7 @@ export class Container {
    * Sends the stop signal, and SIGKILL when `stopTimeoutMs` has passed. Idempotent; a container that has ended is left as
    * it is.
    */
-  stop(): Promise<ExitStatus> {
+  async stop(): Promise<ExitStatus> {
     return (this.#stopping ??= this.#stop());
   }
 

@@ -34,14 +34,14 @@ export function checkMountSpec(spec: MountSpec, given: string = JSON.stringify(s
   if (!mountTypes.includes(spec.type)) {
     throw badMount(
       given,
-      `there is no mount type ${quote(String(spec.type))}`,
+      `there is no mount type ${quote(spec.type)}`,
       `the types are ${mountTypes.join(', ')}`,
     );
   }
   if (spec.propagation !== undefined && !propagations.includes(spec.propagation)) {
     throw badMount(
       given,
-      `there is no propagation ${quote(String(spec.propagation))}`,
+      `there is no propagation ${quote(spec.propagation)}`,
       `it is one of ${propagations.join(', ')}`,
     );
   }

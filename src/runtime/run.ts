@@ -1,6 +1,5 @@
-import { Readable } from 'node:stream';
-import type { Writable } from 'node:stream';
-import { WarrenError, quote } from '../errors.js';
+import { Readable, type Writable } from 'node:stream';
+import { WarrenError, quote, type ErrorKind } from '../errors.js';
 import type { ExitStatus, RunOptions } from './options.js';
 import { start } from './start.js';
 
@@ -15,36 +14,58 @@ export interface RunResult extends ExitStatus {
   readonly durationMs: number;
 }
 
-/** A command that failed; has the fields of `RunResult` as well. */
-export class CommandError extends WarrenError {
-  constructor(readonly result: RunResult) {
-    const { command, exitCode, signal, timedOut, isCanceled, stderr } = result;
-    const how = timedOut
-      ? 'it ran into its time limit and was killed'
-      : isCanceled
-        ? 'it was cancelled and killed'
-        : signal === undefined
-          ? `it ended with exit code ${exitCode}`
-          : `it was ended by ${signal}`;
-    const lastLine = stderr.slice(stderr.lastIndexOf('\n') + 1);
-    super('ERR_COMMAND_FAILED', `Cannot complete ${quote(command.join(' '))}`, {
-      kind: timedOut ? 'timeout' : isCanceled ? 'cancelled' : 'command-failed',
+/** A command that failed. Has the fields of `RunResult` as well. */
+export class CommandError extends WarrenError implements RunResult {
+  readonly command: readonly string[];
+  readonly exitCode: number;
+  readonly signal: NodeJS.Signals | undefined;
+  readonly timedOut: boolean;
+  readonly isCanceled: boolean;
+  readonly usage: ExitStatus['usage'];
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+  readonly #bytes: { readonly stdout: Buffer; readonly stderr: Buffer };
+
+  constructor(result: RunResult) {
+    const { kind, how } = describeEnd(result);
+    const lastLine = result.stderr.slice(result.stderr.lastIndexOf('\n') + 1);
+    super('ERR_COMMAND_FAILED', `Cannot complete ${quote(result.command.join(' '))}`, {
+      kind,
       why: lastLine === '' ? how : `${how}; it last said ${quote(lastLine)}`,
     });
     this.name = 'CommandError';
-    const { stdoutBytes, stderrBytes, ...plain } = result;
-    Object.assign(this, plain);
-    // The bytes are there too, but not in every printed error.
-    Object.defineProperties(this, {
-      result: { enumerable: false },
-      stdoutBytes: { value: stdoutBytes },
-      stderrBytes: { value: stderrBytes },
-    });
+    this.command = result.command;
+    this.exitCode = result.exitCode;
+    this.signal = result.signal;
+    this.timedOut = result.timedOut;
+    this.isCanceled = result.isCanceled;
+    this.usage = result.usage;
+    this.stdout = result.stdout;
+    this.stderr = result.stderr;
+    this.durationMs = result.durationMs;
+    this.#bytes = { stdout: result.stdoutBytes, stderr: result.stderrBytes };
+  }
+
+  // Accessors, so that a printed error does not list every byte.
+  get stdoutBytes(): Buffer {
+    return this.#bytes.stdout;
+  }
+
+  get stderrBytes(): Buffer {
+    return this.#bytes.stderr;
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- assigned from the result in the constructor
-export interface CommandError extends Omit<RunResult, 'stack'> {}
+function describeEnd({ exitCode, signal, timedOut, isCanceled }: RunResult): {
+  kind: ErrorKind;
+  how: string;
+} {
+  if (timedOut) return { kind: 'timeout', how: 'it ran into its time limit and was killed' };
+  if (isCanceled) return { kind: 'cancelled', how: 'it was cancelled and killed' };
+  const how = signal === undefined ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`;
+  return { kind: 'command-failed', how };
+}
 
 const defaultMaxBuffer = 100 * 1024 * 1024;
 
