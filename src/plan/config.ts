@@ -161,14 +161,13 @@ export interface HostFacts {
   readonly uid: number;
   /** Highest capability the kernel knows. */
   readonly lastCapability: number;
-  /** cgroup file systems below /sys/fs/cgroup, as mounted on the host. */
+  /** Hierarchies below /sys/fs/cgroup, as mounted on the host. */
   readonly cgroups: readonly CgroupMount[];
 }
 
 export interface CgroupMount {
-  readonly version: 1 | 2;
-  /** Directory below /sys/fs/cgroup, `` for the unified layout. */
+  /** Directory below /sys/fs/cgroup where the hierarchy is mounted; `` for the unified layout. */
   readonly path: string;
-  /** v1: controllers and names as mount options (`cpu`, `name=systemd`). */
-  readonly options: readonly string[];
+  /** The caller's own cgroup in it, `/` for its root. */
+  readonly own: string;
 }

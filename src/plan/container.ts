@@ -1,6 +1,5 @@
 /** The planner of a container's start. Read the list top to bottom: the order is the product. */
 import type {
-  CgroupMount,
   ConfiguredMount,
   ContainerConfig,
   FileSystemMount,
@@ -19,21 +18,24 @@ export function planContainer(config: ContainerConfig, facts: HostFacts): Plan {
   const made = makeRoot(config, facts);
   const steps: Step[] = [
     ...beforeClone(config, facts, made.by === 'launcher'),
-    { op: 'clone', kinds: newKinds(config) },
+    { op: 'clone', kinds: newKinds(config), undumpable: joined(config).length > 0 },
     ...(newUserNamespace ? userNamespace(config, made) : []),
     { op: 'supervise', orphans: namespaces.pid.from !== 'new', termios: config.callerTermios },
 
-    { op: 'enter', waitForIds: newUserNamespace, undumpable: joined(config).length > 0 },
+    { op: 'enter', waitForIds: newUserNamespace },
     // Sources first: they name things of the host, and nothing of the host is in sight later.
     ...binds(config.mounts).map(({ mount, index }): Step => ({ op: 'open-source', mount, index })),
     ...(namespaces.mnt.from === 'new' ? [{ op: 'propagation' } as const] : []),
     ...(made.by === 'launcher'
-      ? [{ op: 'receive-root' } as const, { op: 'attach-root', scratch: false } as const]
+      ? [{ op: 'receive-root' } as const, { op: 'attach-root' } as const]
       : made.steps),
 
     ...systemMounts(config, facts),
     ...config.mounts.map((mount, index): Step =>
-      mount.kind === 'bind' ? { op: 'bind', mount, index } : { op: 'mount', mount, keep: undefined },
+      mount.kind === 'bind'
+        ? { op: 'bind', mount, index }
+        : // A second proc over the first is the one to write parameters to, and to hide parts of.
+          { op: 'mount', mount, keep: mount.type === 'proc' && mount.target === 'proc' ? 'proc' : undefined },
     ),
     ...(terminal ? [{ op: 'terminal', ...terminal, uid: config.user.uid } as const] : []),
 
@@ -127,10 +129,7 @@ function makeRoot(config: ContainerConfig, facts: HostFacts): MadeRoot {
   if (root.kind === 'directory') {
     return {
       by: 'container',
-      steps: [
-        { op: 'directory-root', path: root.path },
-        { op: 'attach-root', scratch: false },
-      ],
+      steps: [{ op: 'directory-root', path: root.path }, { op: 'attach-root' }],
     };
   }
   const mapped = config.namespaces.user.from === 'new';
@@ -157,7 +156,7 @@ function makeRoot(config: ContainerConfig, facts: HostFacts): MadeRoot {
         userXattr,
         idMapped: byLauncher,
       })),
-      { op: 'attach-root', scratch: true },
+      { op: 'attach-root' },
       ...layers
         .filter(({ layer }) => layer.at !== '')
         .map(({ layer, index }): Step => ({ op: 'attach-layer', index, at: layer.at })),
@@ -197,6 +196,7 @@ function layerContent(layer: Layer, index: number, userXattr: boolean): Step[] {
     ...layer.parents.map((directory): Step => ({
       op: 'layer-directory',
       index,
+      at: layer.at,
       directory,
       opaque: false,
       userXattr,
@@ -204,11 +204,12 @@ function layerContent(layer: Layer, index: number, userXattr: boolean): Step[] {
     ...layer.hidden.map((directory): Step => ({
       op: 'layer-directory',
       index,
+      at: layer.at,
       directory,
       opaque: true,
       userXattr,
     })),
-    ...layer.files.map((file): Step => ({ op: 'layer-file', index, file })),
+    ...layer.files.map((file): Step => ({ op: 'layer-file', index, at: layer.at, file })),
   ];
 }
 
@@ -265,7 +266,9 @@ function systemMounts(config: ContainerConfig, facts: HostFacts): Step[] {
       ? [{ op: 'bind-system', source: '/sys', target: 'sys', readOnly: !writableSystem } as const]
       : [
           mount(fileSystem('sysfs', 'sys', [], { readOnly: !writableSystem })),
-          ...cgroupMounts(facts.cgroups, mount, fileSystem, writableSystem),
+          ...(facts.cgroups.length === 0
+            ? []
+            : [{ op: 'cgroups', hierarchies: facts.cgroups, readOnly: !writableSystem } as const]),
         ]),
   ];
 }
@@ -275,39 +278,6 @@ const TTY_GID = 5;
 function mapsGid({ namespaces, idMap }: ContainerConfig, gid: number): boolean {
   if (namespaces.user.from === 'host') return true;
   return idMap?.gid.some(({ inside, length }) => gid >= inside && gid < inside + length) ?? false;
-}
-
-function cgroupMounts(
-  cgroups: readonly CgroupMount[],
-  mount: (spec: FileSystemMount) => Step,
-  fileSystem: (
-    type: string,
-    target: string,
-    data: FileSystemMount['data'],
-    flags?: { readOnly?: boolean },
-  ) => FileSystemMount,
-  writable: boolean,
-): Step[] {
-  if (cgroups.length === 0) return [];
-  const readOnly = !writable;
-  if (cgroups.some(({ path }) => path === ''))
-    return [mount(fileSystem('cgroup2', 'sys/fs/cgroup', [], { readOnly }))];
-  return [
-    mount(fileSystem('tmpfs', 'sys/fs/cgroup', [['mode', '0755']])),
-    ...cgroups.map(({ version, path, options }) =>
-      mount(
-        fileSystem(
-          version === 1 ? 'cgroup' : 'cgroup2',
-          `sys/fs/cgroup/${path}`,
-          options.map((option): readonly [string, string | null] => {
-            const [key = '', value] = option.split('=');
-            return [key, value ?? null];
-          }),
-          { readOnly },
-        ),
-      ),
-    ),
-  ];
 }
 
 /** After the parameters are written, and after volumes, which may have brought new things to hide. */

@@ -12,8 +12,9 @@ export interface Poke {
  * too, and listed in `relocations` for the launcher to turn into addresses.
  */
 export class DataArea {
-  #bytes = new Uint8Array(16_384);
-  #view = new DataView(this.#bytes.buffer);
+  /** One Buffer for all writes: making one for each string costs more than the string. */
+  #bytes = Buffer.alloc(16_384);
+  #view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
   #length = 0;
   readonly #buffers = new Map<string, number>();
   readonly relocations: number[] = [];
@@ -89,9 +90,8 @@ export class DataArea {
   }
 
   #text(text: string, room = 0): number {
-    const length = Buffer.byteLength(text);
-    const offset = this.#reserve(length + 1 + room, 1);
-    Buffer.from(this.#bytes.buffer).write(text, offset);
+    const offset = this.#reserve(Buffer.byteLength(text) + 1 + room, 1);
+    this.#bytes.write(text, offset);
     return offset;
   }
 
@@ -99,10 +99,10 @@ export class DataArea {
     const offset = (this.#length + alignment - 1) & -alignment;
     this.#length = offset + length;
     if (this.#length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length));
+      const larger = Buffer.alloc(Math.max(this.#bytes.length * 2, this.#length));
       larger.set(this.#bytes);
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
+      this.#view = new DataView(larger.buffer, larger.byteOffset);
     }
     return offset;
   }

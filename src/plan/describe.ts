@@ -1,5 +1,5 @@
 /** What each step does and why it stands where it does, in words: for `--plan` and for errors. */
-import type { MountFlags } from './config.js';
+import type { FileSystemMount, MountFlags } from './config.js';
 import type { NamespaceKind } from './constants.js';
 import type { Step } from './step.js';
 
@@ -26,7 +26,7 @@ export function describeStep(step: Step): StepDescription {
     case 'open-namespace':
       return {
         what: `open the ${namespaceNames[step.kind]} namespace ${step.path}`,
-        why: 'its path may mean something else after the next steps',
+        why: 'all are opened before any is joined: afterwards the path may mean something else',
       };
     case 'join-namespace':
       return {
@@ -46,7 +46,7 @@ export function describeStep(step: Step): StepDescription {
     case 'clone':
       return {
         what: `clone into new namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
-        why: 'all at once; everything marked "inside" is done by the new process',
+        why: 'all at once; what stands under “inside” is done by the new process',
       };
     case 'map-ids':
       return {
@@ -96,14 +96,25 @@ export function describeStep(step: Step): StepDescription {
     case 'layer':
       return {
         what: `make the writable layer for /${step.layer.at}`,
-        why: 'before the overlay: it must exist then',
+        why: 'overlayfs wants an upper and a work directory when it is mounted',
       };
-    case 'layer-directory':
+    case 'layer-directory': {
+      const path = pathInContainer(step.at, step.directory.path);
       return step.opaque
-        ? { what: `hide what is in /${step.directory.path}`, why: 'it is not for the container' }
-        : { what: `make /${step.directory.path} in the layer`, why: 'for what goes below it' };
+        ? {
+            what: `hide what is in ${path}`,
+            why: 'it is not for the container; an opaque directory hides what lies below it',
+          }
+        : {
+            what: `make ${path} in the layer`,
+            why: 'for what goes below it, with the owner and mode it has',
+          };
+    }
     case 'layer-file':
-      return { what: `write /${step.file.path} into the layer`, why: 'the container has its own' };
+      return {
+        what: `write ${pathInContainer(step.at, step.file.path)} into the layer`,
+        why: 'the container has its own; the host’s stays as it is',
+      };
     case 'overlay':
       return {
         what: `lay the writable layer over ${step.layer.lower}`,
@@ -115,10 +126,10 @@ export function describeStep(step: Step): StepDescription {
         why: 'a user namespace may not overlay / itself',
       };
     case 'directory-root':
-      return { what: `take ${step.path} as the root`, why: 'as it is, writes go there' };
+      return { what: `take ${step.path} as the root`, why: 'as it is: what the container writes goes there' };
     case 'attach-root':
       return {
-        what: 'attach the root',
+        what: 'attach the new root',
         why: 'pivot_root wants a mount point, and mounts below it an attached one',
       };
     case 'attach-layer':
@@ -126,7 +137,7 @@ export function describeStep(step: Step): StepDescription {
     case 'mount':
       return {
         what: `mount ${step.mount.type} on /${step.mount.target}${flagText(step.mount)}`,
-        why: mountReasons[step.mount.type] ?? 'as asked for',
+        why: mountReason(step.mount),
       };
     case 'devices':
       return {
@@ -139,6 +150,11 @@ export function describeStep(step: Step): StepDescription {
       return {
         what: `show the host’s ${step.source}${step.readOnly ? ', read-only' : ''}`,
         why: 'only the owner of a network namespace may mount its own',
+      };
+    case 'cgroups':
+      return {
+        what: `show the cgroup on /sys/fs/cgroup${step.readOnly ? ', read-only' : ''}`,
+        why: 'its own part of each hierarchy, and nothing above',
       };
     case 'bind':
       return {
@@ -173,7 +189,7 @@ export function describeStep(step: Step): StepDescription {
       return { what: 'make the root read-only', why: 'after the last mount point was made in it' };
     case 'pivot':
       return {
-        what: 'make it the root, and let go of the host’s tree',
+        what: 'pivot into the root, and let go of the host’s tree',
         why: 'from here on no path leads to the host',
       };
     case 'hostname':
@@ -249,7 +265,24 @@ export function describeStep(step: Step): StepDescription {
         what: `try whether ${step.paths.length} parameters could be written`,
         why: 'nothing is written',
       };
+    case 'read-sysctl':
+      return { what: `read ${step.path.replaceAll('/', '.')}`, why: 'seen from inside the namespace' };
+    case 'write-sysctl':
+      return {
+        what: `set ${step.path.replaceAll('/', '.')} = ${step.value}`,
+        why: 'through the host’s /proc/sys, which is writable, from inside the namespace',
+      };
   }
+}
+
+/** Where the container will see what a layer holds. */
+function pathInContainer(at: string, path: string): string {
+  return at === '' ? `/${path}` : `/${at}/${path}`;
+}
+
+function mountReason({ type, target }: FileSystemMount): string {
+  if (target === 'dev/shm') return 'shared memory of its own, limited in size';
+  return mountReasons[type] ?? 'as asked for';
 }
 
 const mountReasons: Readonly<Record<string, string>> = {
@@ -257,8 +290,8 @@ const mountReasons: Readonly<Record<string, string>> = {
   devpts: 'terminals of its own, not the host’s',
   mqueue: 'the queues of its IPC namespace',
   sysfs: 'shows the devices of its network namespace',
-  cgroup: 'its part of the hierarchy',
-  cgroup2: 'its part of the hierarchy',
+  cgroup: 'the hierarchy as its cgroup namespace shows it',
+  cgroup2: 'the hierarchy as its cgroup namespace shows it',
 };
 
 function signed(value: number): string {

@@ -1,5 +1,6 @@
 import type {
   BindMount,
+  CgroupMount,
   DeviceNode,
   FileSystemMount,
   HiddenDirectory,
@@ -21,7 +22,7 @@ export type Step =
   | { readonly op: 'join-namespace'; readonly kind: NamespaceKind }
   | { readonly op: 'time-offsets'; readonly boottimeSec: number; readonly monotonicSec: number }
   | { readonly op: 'own-mounts' }
-  | { readonly op: 'clone'; readonly kinds: readonly NamespaceKind[] }
+  | { readonly op: 'clone'; readonly kinds: readonly NamespaceKind[]; readonly undumpable: boolean }
   | {
       readonly op: 'map-ids';
       readonly uid: readonly IdRange[];
@@ -33,7 +34,7 @@ export type Step =
   | { readonly op: 'release' }
   | { readonly op: 'supervise'; readonly orphans: boolean; readonly termios: Uint8Array | undefined }
   // ── inside ──
-  | { readonly op: 'enter'; readonly waitForIds: boolean; readonly undumpable: boolean }
+  | { readonly op: 'enter'; readonly waitForIds: boolean }
   | { readonly op: 'receive-root' }
   | { readonly op: 'open-source'; readonly mount: BindMount; readonly index: number }
   | { readonly op: 'propagation' }
@@ -43,11 +44,13 @@ export type Step =
   | {
       readonly op: 'layer-directory';
       readonly index: number;
+      /** Where the layer goes in the container, as `Layer.at`. */
+      readonly at: string;
       readonly directory: HiddenDirectory;
       readonly opaque: boolean;
       readonly userXattr: boolean;
     }
-  | { readonly op: 'layer-file'; readonly index: number; readonly file: LayerFile }
+  | { readonly op: 'layer-file'; readonly index: number; readonly at: string; readonly file: LayerFile }
   | {
       readonly op: 'overlay';
       readonly layer: Layer;
@@ -57,7 +60,7 @@ export type Step =
     }
   | { readonly op: 'skeleton'; readonly entries: readonly SkeletonEntry[] }
   | { readonly op: 'directory-root'; readonly path: string }
-  | { readonly op: 'attach-root'; readonly scratch: boolean }
+  | { readonly op: 'attach-root' }
   | { readonly op: 'attach-layer'; readonly index: number; readonly at: string }
   | { readonly op: 'mount'; readonly mount: FileSystemMount; readonly keep: string | undefined }
   | { readonly op: 'devices'; readonly devices: readonly DeviceNode[]; readonly bind: boolean }
@@ -68,6 +71,7 @@ export type Step =
       readonly target: string;
       readonly readOnly: boolean;
     }
+  | { readonly op: 'cgroups'; readonly hierarchies: readonly CgroupMount[]; readonly readOnly: boolean }
   | { readonly op: 'bind'; readonly mount: BindMount; readonly index: number }
   | { readonly op: 'loopback' }
   | { readonly op: 'sysctl'; readonly path: string; readonly value: string }
@@ -121,7 +125,9 @@ export type Step =
       readonly uid: number;
       readonly gid: number;
     }
-  | { readonly op: 'probe-sysctls'; readonly paths: readonly string[] };
+  | { readonly op: 'probe-sysctls'; readonly paths: readonly string[] }
+  | { readonly op: 'read-sysctl'; readonly path: string }
+  | { readonly op: 'write-sysctl'; readonly path: string; readonly value: string };
 
 export type StepOp = Step['op'];
 export type StepOf<Op extends StepOp> = Extract<Step, { op: Op }>;

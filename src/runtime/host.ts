@@ -37,16 +37,32 @@ function read(): Host {
   };
 }
 
-/** By what is mounted, not by /proc/cgroups: a controller may be known and mounted nowhere, or mounted beside cgroup2. */
+/**
+ * By what is mounted, not by /proc/cgroups: a controller may be known and mounted nowhere, or mounted beside cgroup2. See
+ * cgroups(7), "/proc/[pid]/cgroup".
+ */
 function readCgroups(): CgroupMount[] {
   const top = '/sys/fs/cgroup';
+  const own = new Map(
+    readFileSync('/proc/self/cgroup', 'utf8')
+      .split('\n')
+      .map((line) => {
+        const [, controllers = '', ...path] = line.split(':');
+        return [controllers, path.join(':')];
+      }),
+  );
   return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')).flatMap((mount): CgroupMount[] => {
-    const { fsType, mountPoint } = mount;
+    const { fsType, mountPoint, superOptions } = mount;
     if (!fsType.startsWith('cgroup') || !(mountPoint === top || mountPoint.startsWith(`${top}/`))) return [];
-    const path = mountPoint.slice(top.length + 1);
-    if (fsType === 'cgroup2') return [{ version: 2, path, options: [] }];
-    const options = mount.superOptions.filter((option) => option !== 'rw' && option !== 'ro');
-    return path === '' ? [] : [{ version: 1, path, options }];
+    // v1: the hierarchy is known by its controllers, or its name; v2: by none.
+    const hierarchy =
+      fsType === 'cgroup2'
+        ? ''
+        : [...own.keys()].find(
+            (key) => key !== '' && key.split(',').every((name) => superOptions.includes(name)),
+          );
+    const path = hierarchy === undefined ? undefined : own.get(hierarchy);
+    return path === undefined ? [] : [{ path: mountPoint.slice(top.length + 1), own: path }];
   });
 }
 

@@ -17,6 +17,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./run.js')).runCommand,
   },
   {
+    name: 'sysctl',
+    summary: 'Read and set kernel parameters, in any namespace.',
+    load: async () => (await import('./sysctl.js')).sysctlCommand,
+  },
+  {
     name: 'completion',
     summary: 'Print a completion script for bash, zsh or fish.',
     load: async () => (await import('./completion.js')).completionCommand,

@@ -56,7 +56,7 @@ export function lower(step: Step): readonly Call[] {
     case 'directory-root':
       return root.directoryRoot(step);
     case 'attach-root':
-      return root.attachRoot(step);
+      return root.attachRoot();
     case 'attach-layer':
       return root.attachLayer(step);
     case 'mount':
@@ -65,6 +65,8 @@ export function lower(step: Step): readonly Call[] {
       return mounts.devices(step);
     case 'bind-system':
       return mounts.bindSystem(step);
+    case 'cgroups':
+      return mounts.cgroups(step);
     case 'link':
       return mounts.link(step);
     case 'bind':
@@ -121,5 +123,9 @@ export function lower(step: Step): readonly Call[] {
       return probe.leave(step);
     case 'probe-sysctls':
       return probe.probeSysctls(step);
+    case 'read-sysctl':
+      return probe.readSysctl(step);
+    case 'write-sysctl':
+      return probe.writeSysctl(step);
   }
 }

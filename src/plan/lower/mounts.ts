@@ -13,6 +13,7 @@ import {
   propagationBits,
   setAttributes,
 } from './mount-calls.js';
+import { keepBackstage } from './root.js';
 
 export function mount({ mount: { type, target, data, ...flags }, keep }: StepOf<'mount'>): Call[] {
   const name = keep ?? 'mount';
@@ -50,11 +51,64 @@ export function bindSystem({ source, target, readOnly }: StepOf<'bind-system'>):
     call('open_tree', [c.AT_FDCWD, source, c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE], {
       store: 'mount',
     }),
-    setAttributes(slot('mount'), mountAttributes(readOnly ? c.MOUNT_ATTR_RDONLY : 0, 0, c.MS_PRIVATE), {
-      recursive: true,
-    }),
+    setAttributes(
+      slot('mount'),
+      mountAttributes(
+        c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC | (readOnly ? c.MOUNT_ATTR_RDONLY : 0),
+        0,
+        c.MS_PRIVATE,
+      ),
+      { recursive: true },
+    ),
     ...attachBelowRoot('mount', target),
     call('close', [slot('mount')]),
+  ];
+}
+
+/**
+ * The cgroup the container is in, bound from the host's mounts: what a new mount of each hierarchy in the cgroup namespace
+ * would show as well, for a third of the time.
+ */
+export function cgroups({ hierarchies, readOnly }: StepOf<'cgroups'>): Call[] {
+  const attributes = mountAttributes(
+    c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC | (readOnly ? c.MOUNT_ATTR_RDONLY : 0),
+    0,
+    c.MS_PRIVATE,
+  );
+  const open = (path: string, own: string): Call =>
+    call('open_tree', [c.AT_FDCWD, `/sys/fs/cgroup/${path}${own}`, c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], {
+      store: 'mount',
+    });
+  const unified = hierarchies.find(({ path }) => path === '');
+  if (unified) {
+    return [
+      open('', unified.own.slice(1)),
+      setAttributes(slot('mount'), attributes),
+      ...attachBelowRoot('mount', 'sys/fs/cgroup'),
+      call('close', [slot('mount')]),
+    ];
+  }
+  return [
+    ...newFileSystem(
+      'tmpfs',
+      [
+        ['source', 'tmpfs'],
+        ['mode', '0755'],
+      ],
+      0,
+      'cgroups',
+    ),
+    ...attachBelowRoot('cgroups', 'sys/fs/cgroup'),
+    ...hierarchies.flatMap(({ path, own }) => [
+      call('mkdirat', [slot('cgroups'), path, 0o755]),
+      call('openat', [slot('cgroups'), path, c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'at' }),
+      open(path, own),
+      attach('mount', 'at'),
+      call('close', [slot('mount')]),
+      call('close', [slot('at')]),
+    ]),
+    setAttributes(slot('cgroups'), attributes, { recursive: true }),
+    call('close', [slot('cgroups')]),
   ];
 }
 
@@ -137,6 +191,17 @@ export function oomScore({ value }: StepOf<'oom-score'>): Call[] {
 }
 
 /**
+ * Below /proc by the procfs that we mounted, held by descriptor: should somebody who shares the root's directory put a
+ * link or another directory at /proc meanwhile, what is hidden is still the real one (CVE-2023-27561).
+ */
+function openHidden(path: string, absent: string): Call {
+  const options = { may: ['ENOENT'], mayGoto: absent };
+  if (!path.startsWith('/proc/')) return openInRoot(path, c.O_PATH, 'at', options);
+  const how = openHow(c.O_PATH | c.O_CLOEXEC, c.RESOLVE_BENEATH | c.RESOLVE_NO_MAGICLINKS);
+  return call('openat2', [slot('proc'), path.slice('/proc/'.length), how, 24], { store: 'at', ...options });
+}
+
+/**
  * A directory is covered by an empty read-only tmpfs, a file by the /dev/null that we made ourselves: not by whatever a
  * path named /dev/null leads to (CVE-2025-31133).
  */
@@ -144,7 +209,7 @@ export function mask({ path }: StepOf<'mask'>): Call[] {
   const done = `masked-${path}`;
   const isFile = `mask-file-${path}`;
   return [
-    openInRoot(path, c.O_PATH, 'at', { may: ['ENOENT'], mayGoto: done }),
+    openHidden(path, done),
     call('openat', [slot('at'), '.', c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], {
       store: 'directory',
       may: ['ENOTDIR'],
@@ -170,22 +235,25 @@ export function mask({ path }: StepOf<'mask'>): Call[] {
 
 /** What the masks of directories are clones of. */
 export function emptyDirectory(): Call[] {
-  return newFileSystem(
-    'tmpfs',
-    [
-      ['source', 'tmpfs'],
-      ['mode', '0755'],
-      ['size', '0'],
-    ],
-    c.MOUNT_ATTR_RDONLY,
-    'empty',
-  );
+  return [
+    ...newFileSystem(
+      'tmpfs',
+      [
+        ['source', 'tmpfs'],
+        ['mode', '0755'],
+        ['size', '0'],
+      ],
+      c.MOUNT_ATTR_RDONLY,
+      'empty',
+    ),
+    keepBackstage('empty'),
+  ];
 }
 
 export function readOnlyPath({ path }: StepOf<'read-only-path'>): Call[] {
   const done = `read-only-${path}`;
   return [
-    openInRoot(path, c.O_PATH, 'at', { may: ['ENOENT'], mayGoto: done }),
+    openHidden(path, done),
     call(
       'open_tree',
       [slot('at'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE],

@@ -21,8 +21,11 @@ export function adoptOrphans(): Call[] {
   ];
 }
 
+/** O_NONBLOCK: a FIFO would be waited at for ever, and by nobody who hears signals. setns(2) says what it is instead. */
 export function openNamespace({ kind, path }: StepOf<'open-namespace'>): Call[] {
-  return [call('openat', [c.AT_FDCWD, path, c.O_CLOEXEC, 0], { store: `ns-${kind}` })];
+  return [
+    call('openat', [c.AT_FDCWD, path, c.O_NONBLOCK | c.O_NOCTTY | c.O_CLOEXEC, 0], { store: `ns-${kind}` }),
+  ];
 }
 
 export function joinNamespace({ kind }: StepOf<'join-namespace'>): Call[] {
@@ -41,7 +44,11 @@ export function timeOffsets({ boottimeSec, monotonicSec }: StepOf<'time-offsets'
   ];
 }
 
-export function clone({ kinds }: StepOf<'clone'>): Call[] {
+/**
+ * @param undumpable Processes that are already in a namespace we join must not trace us, or reach our descriptors. The
+ *   new process is born that way: setting it only there would leave them a moment (CVE-2016-9962). Its execve ends it.
+ */
+export function clone({ kinds, undumpable }: StepOf<'clone'>): Call[] {
   const flags = kinds.reduce((sum, kind) => sum + c.CLONE_NEW[kind], c.CLONE_PIDFD);
   return [
     call('socketpair', [c.AF_UNIX, c.SOCK_SEQPACKET | c.SOCK_CLOEXEC, 0, pair]),
@@ -49,6 +56,7 @@ export function clone({ kinds }: StepOf<'clone'>): Call[] {
     { op: 'peek32', at: pair, offset: 4, store: 'inside-channel' },
     // /proc is opened while it is still the caller's: a joined mount namespace may have none, or another one.
     call('openat', [c.AT_FDCWD, '/proc', c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'host-proc' }),
+    ...(undumpable ? [call('prctl', [c.PR_SET_DUMPABLE, 0, 0, 0, 0])] : []),
     call(
       'clone3',
       [
@@ -96,9 +104,16 @@ function mapText(ranges: readonly IdRange[]): string {
   return ranges.map(({ inside, outside, length }) => `${inside} ${outside} ${length}\n`).join('');
 }
 
-/** Lets the process inside go on, once its ids are mapped. */
+/**
+ * Lets the process inside go on, once its ids are mapped. EPIPE: it has failed before it listened; what failed is in the
+ * channel, and supervise passes it on.
+ */
 export function release(): Call[] {
-  return [call('sendto', [slot('channel'), new Uint8Array(8).fill(GO), 8, c.MSG_NOSIGNAL, null, 0])];
+  return [
+    call('sendto', [slot('channel'), new Uint8Array(8).fill(GO), 8, c.MSG_NOSIGNAL, null, 0], {
+      may: ['EPIPE'],
+    }),
+  ];
 }
 
 /** A root made with the caller's rights, for a process that no longer has them. */
@@ -109,7 +124,7 @@ export function handOverRoot(): Call[] {
       [slot('root'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE],
       { store: 'tree' },
     ),
-    sendDescriptor('channel', 'tree'),
+    sendDescriptor('channel', 'tree', ['EPIPE']),
     ...['root', 'tree'].map((name) => call('close', [slot(name)])),
   ];
 }
@@ -137,17 +152,12 @@ export function supervise({ orphans, termios }: StepOf<'supervise'>): Call[] {
   ];
 }
 
-/**
- * @param undumpable Processes that are already in a namespace we join must not trace us, or reach our descriptors, before
- *   the execve (CVE-2016-9962).
- */
-export function enter({ waitForIds, undumpable }: StepOf<'enter'>): Call[] {
+export function enter({ waitForIds }: StepOf<'enter'>): Call[] {
   return [
     { op: 'set', store: 'report', value: slot('inside-channel') },
     call('close', [slot('channel')]),
     call('close', [slot('host-proc')]),
     ...(waitForIds ? becomeRoot() : []),
-    ...(undumpable ? [call('prctl', [c.PR_SET_DUMPABLE, 0, 0, 0, 0])] : []),
     call('setsid', [0]),
     call('umask', [0]),
   ];

@@ -1,5 +1,5 @@
 /** Questions to the kernel, asked in a throw-away namespace. */
-import { call, slot, type Call } from '../call.js';
+import { buffer, call, slot, type Call } from '../call.js';
 import * as c from '../constants.js';
 import type { StepOf } from '../step.js';
 
@@ -39,3 +39,56 @@ export function probeSysctls({ paths }: StepOf<'probe-sysctls'>): Call[] {
 
 /** How many parameters one probe can ask about: each keeps its answer in a slot. */
 export const ANSWER_SLOTS = 64;
+
+/** As much as the kernel prints of one parameter: bitmaps of ports are the longest. */
+const value = buffer('value', 65_536);
+
+/** Sends the length, then the text. */
+export function readSysctl({ path }: StepOf<'read-sysctl'>): Call[] {
+  return [
+    call('openat', [c.AT_FDCWD, `/proc/sys/${path}`, c.O_CLOEXEC, 0], { store: 'file' }),
+    call('read', [slot('file'), value, value.length], { store: 'length' }),
+    call('sendmsg', [
+      slot('report'),
+      {
+        struct: [
+          { pointer: null },
+          { u64: 0 },
+          {
+            pointer: {
+              struct: [
+                { pointer: { struct: [{ u32: c.MSG_DATA }, { u32: slot('length') }] } },
+                { u64: 8 },
+                { pointer: value },
+                { u64: slot('length') },
+              ],
+            },
+          },
+          { u64: 2 },
+          { pointer: null },
+          { u64: 0 },
+          { u64: 0 },
+        ],
+      },
+      c.MSG_NOSIGNAL,
+    ]),
+    { op: 'exit', code: 0 },
+  ];
+}
+
+/** One write: the kernel parses what it is given at once. */
+export function writeSysctl({ path, value: text }: StepOf<'write-sysctl'>): Call[] {
+  return [
+    call('openat', [c.AT_FDCWD, `/proc/sys/${path}`, c.O_WRONLY | c.O_CLOEXEC, 0], { store: 'file' }),
+    call('write', [slot('file'), text, Buffer.byteLength(text)]),
+    call('sendto', [
+      slot('report'),
+      { struct: [{ u32: c.MSG_DATA }, { u32: 0 }] },
+      8,
+      c.MSG_NOSIGNAL,
+      null,
+      0,
+    ]),
+    { op: 'exit', code: 0 },
+  ];
+}

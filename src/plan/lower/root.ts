@@ -23,11 +23,18 @@ export function scratch({ sizeBytes }: StepOf<'scratch'>): Call[] {
 }
 
 /**
- * Over `/`, where our own look-ups do not see it (they start below), because overlayfs takes upper directories only from
- * mounts of the present namespace.
+ * Where mounts are kept that only descriptors lead to: overlayfs takes layers only from mounts of the present namespace
+ * (before 6.15), and an unattached mount costs an RCU grace period (0.2 ms and more) when it is closed. Here they go with
+ * the old root, all at once. Nobody looks for anything at this place of the host's tree, and every procfs has it.
  */
+const BACKSTAGE = '/proc/fs';
+
+export function keepBackstage(mount: string): Call {
+  return call('move_mount', [slot(mount), '', c.AT_FDCWD, BACKSTAGE, c.MOVE_MOUNT_F_EMPTY_PATH]);
+}
+
 export function attachScratch(): Call[] {
-  return [call('move_mount', [slot('scratch'), '', c.AT_FDCWD, '/', c.MOVE_MOUNT_F_EMPTY_PATH])];
+  return [keepBackstage('scratch')];
 }
 
 /** The launcher's own copy of the mount table, so that what it mounts is not seen on the host. */
@@ -100,8 +107,7 @@ export function overlay({ layer: { lower }, index, userXattr, idMapped }: StepOf
       ? [
           call('open_tree', [c.AT_FDCWD, lower, c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], { store: 'lower' }),
           setAttributes(slot('lower'), mountAttributes(c.MOUNT_ATTR_IDMAP, 0, 0, slot('user-namespace'))),
-          // Like the scratch space, attached where only its descriptor leads: before 6.15 overlayfs refuses detached layers.
-          call('move_mount', [slot('lower'), '', c.AT_FDCWD, '/', c.MOVE_MOUNT_F_EMPTY_PATH]),
+          keepBackstage('lower'),
         ]
       : [call('openat', [c.AT_FDCWD, lower, c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'lower' })]),
     open(`upper${index}`, 'upper'),
@@ -118,7 +124,6 @@ export function overlay({ layer: { lower }, index, userXattr, idMapped }: StepOf
       0,
       layerSlot(index),
     ),
-    ...(idMapped ? [call('umount2', [fdPath('lower'), c.MNT_DETACH])] : []),
     ...['lower', 'upper', 'work'].map((name) => call('close', [slot(name)])),
   ];
 }
@@ -152,12 +157,8 @@ export function directoryRoot({ path }: StepOf<'directory-root'>): Call[] {
   ];
 }
 
-/** The overlays hold the scratch space from now on; its own mount has done its work. */
-export function attachRoot({ scratch: used }: StepOf<'attach-root'>): Call[] {
-  return [
-    ...(used ? [call('umount2', [fdPath('scratch'), c.MNT_DETACH]), call('close', [slot('scratch')])] : []),
-    call('move_mount', [slot('root'), '', c.AT_FDCWD, '/', c.MOVE_MOUNT_F_EMPTY_PATH]),
-  ];
+export function attachRoot(): Call[] {
+  return [call('move_mount', [slot('root'), '', c.AT_FDCWD, '/', c.MOVE_MOUNT_F_EMPTY_PATH])];
 }
 
 export function attachLayer({ index, at }: StepOf<'attach-layer'>): Call[] {

@@ -1,0 +1,146 @@
+/** Kernel parameters of this process's namespaces, and of any other's. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { WarrenError, quote, type ErrorKind } from '../errors.js';
+import { checkSysctlValue, parseSysctlName, type SysctlName } from '../kernel/sysctl-name.js';
+import { sysctlScope, type SysctlScope } from '../kernel/sysctl-scope.js';
+import type { NamespaceKind } from '../plan/constants.js';
+import type { Step } from '../plan/step.js';
+import { namespaceIdentity } from './host.js';
+import { ask } from './launch.js';
+
+export interface SysctlOptions {
+  /**
+   * Whose value: a process id, or the file of a namespace (`/run/netns/blue`, `/proc/1234/ns/net`). Only the namespace
+   * that isolates the key is entered, so `/proc/sys` is the caller's and writable. Default: the caller's own namespaces.
+   */
+  readonly in?: number | string | undefined;
+}
+
+/**
+ * Reads one kernel parameter.
+ *
+ * @param name Dotted (`net.ipv4.ip_forward`) or slashed; slashed where an interface name has a dot:
+ *   `net/ipv4/conf/eth0.100/forwarding`.
+ * @returns The text the kernel printed, without its final newline.
+ * @throws {WarrenError} `ERR_SYSCTL_NAME`, `ERR_SYSCTL_NOT_FOUND`, `ERR_SYSCTL_DENIED`, `ERR_NAMESPACE_NOT_FOUND`.
+ * @see sysctl(8), proc_sys(5)
+ */
+export async function readSysctl(name: string, options: SysctlOptions = {}): Promise<string> {
+  const key = parseSysctlName(name);
+  const place = placeOf(key, options);
+  try {
+    const text = place
+      ? readReply(await ask({ steps: [...place, { op: 'read-sysctl', path: key.path }] }))
+      : await readFile(`/proc/sys/${key.path}`, 'utf8');
+    return text.endsWith('\n') ? text.slice(0, -1) : text;
+  } catch (error) {
+    throw sysctlError('read', key, options, error);
+  }
+}
+
+/**
+ * Writes one kernel parameter. Sockets and connections that exist keep what they copied when they were made.
+ *
+ * @throws {WarrenError} As `readSysctl()`, and `ERR_SYSCTL_VALUE` for a value that the kernel refuses,
+ *   `ERR_SYSCTL_READ_ONLY`.
+ */
+export async function writeSysctl(
+  name: string,
+  value: string | number,
+  options: SysctlOptions = {},
+): Promise<void> {
+  const key = parseSysctlName(name);
+  const text = checkSysctlValue(name, value);
+  const place = placeOf(key, options);
+  try {
+    if (place) await ask({ steps: [...place, { op: 'write-sysctl', path: key.path, value: text }] });
+    else await writeFile(`/proc/sys/${key.path}`, text, { flag: 'r+' });
+  } catch (error) {
+    throw sysctlError('set', key, options, error);
+  }
+}
+
+const kinds: Readonly<Record<Exclude<SysctlScope, 'host'>, NamespaceKind>> = {
+  network: 'net',
+  ipc: 'ipc',
+  uts: 'uts',
+  user: 'user',
+};
+
+/** The steps that lead there; undefined where the caller already is. */
+function placeOf({ path }: SysctlName, { in: target }: SysctlOptions): Step[] | undefined {
+  const { scope } = sysctlScope(path);
+  if (target === undefined || scope === 'host') return undefined;
+  const kind = kinds[scope];
+  const file = typeof target === 'number' ? `/proc/${target}/ns/${kind}` : target;
+  if (namespaceIdentity(file) === namespaceIdentity(`/proc/self/ns/${kind}`)) return undefined;
+  return [
+    { op: 'open-namespace', kind, path: file },
+    { op: 'join-namespace', kind },
+  ];
+}
+
+function readReply(reply: Buffer): string {
+  return reply.toString('utf8', 8, 8 + reply.readUInt32LE(4));
+}
+
+function sysctlError(
+  action: string,
+  { path, name }: SysctlName,
+  { in: target }: SysctlOptions,
+  error: unknown,
+): unknown {
+  const { errno, code, syscall } = error as { errno?: unknown; code?: unknown; syscall?: string };
+  const seen = error instanceof WarrenError ? error.errno : typeof code === 'string' ? code : undefined;
+  const place =
+    target === undefined
+      ? ''
+      : ` in ${typeof target === 'number' ? `the namespaces of process ${target}` : quote(target)}`;
+  const make = (ending: string, kind: ErrorKind, why: string, fix?: string): WarrenError =>
+    new WarrenError(`ERR_SYSCTL_${ending}`, `Cannot ${action} the sysctl ${quote(name)}${place}`, {
+      kind,
+      why,
+      fix,
+      syscall: error instanceof WarrenError ? error.syscall : syscall,
+      errno: seen ?? (typeof errno === 'number' ? String(errno) : undefined),
+      cause: error,
+    });
+  if (error instanceof WarrenError && error.code !== 'ERR_STEP') return error;
+  switch (seen) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return make(
+        'NOT_FOUND',
+        'not-found',
+        `there is no /proc/sys/${path} there`,
+        'check the spelling; a key may be absent in a namespace, or come with an interface or a module',
+      );
+    case 'EISDIR':
+      return make('NOT_FOUND', 'invalid-argument', 'it is a directory of parameters');
+    case 'EROFS':
+      return make(
+        'READ_ONLY',
+        'permission-denied',
+        '/proc/sys is mounted read-only here',
+        'set it from the host, or at the start of the container (--sysctl)',
+      );
+    case 'EACCES':
+    case 'EPERM':
+      return make(
+        'DENIED',
+        'permission-denied',
+        `${seen}: it is read-only there, or needs more rights`,
+        'run as root; some keys can be set only in the first namespace',
+      );
+    case 'EINVAL':
+    case 'ERANGE':
+      return make(
+        'VALUE',
+        'invalid-argument',
+        `the kernel refuses the value (${seen})`,
+        'see its range in the kernel’s documentation',
+      );
+    default:
+      return error;
+  }
+}
