@@ -58,12 +58,13 @@ flags=--no-rehash-snapshot
 node "$flags" -e 0 2>/dev/null || flags=
 # shellcheck disable=SC2086
 node $flags scripts/code-cache.cjs "$new/bundle" >/dev/null || step 'no code cache: starting takes a little longer'
+# --: Node.js 20 would take an --env-file of ours for its own, and read NODE_OPTIONS from it.
 cat >"$new/start.sh" <<EOF
 # Written by scripts/build.sh, for the Node.js of this machine. Sourced by ../warren, which sets \$warren_dir.
 command -v node >/dev/null || { echo 'warren: Node.js is missing' >&2; exit 125; }
 case \${1-} in
-  run | --* | help | completion | doctor | sysctl) exec node $flags "\$warren_dir/dist/bundle/cli.cjs" "\$@" ;;
-  *) exec node "\$warren_dir/dist/bundle/cli.cjs" "\$@" ;;
+  run | --* | help | completion | doctor | sysctl) exec node $flags -- "\$warren_dir/dist/bundle/cli.cjs" "\$@" ;;
+  *) exec node -- "\$warren_dir/dist/bundle/cli.cjs" "\$@" ;;
 esac
 EOF
 

@@ -6,6 +6,28 @@ import { build } from 'esbuild';
 
 const outDir = join(process.argv[2] ?? 'dist', 'bundle');
 
+/** The default system-call filters, compiled now instead of at every start: see src/kernel/seccomp/precompiled.ts. */
+const precompiled = {
+  name: 'precompiled-filters',
+  setup(build) {
+    build.onLoad({ filter: /seccomp\/precompiled\.ts$/ }, async () => {
+      const compiled = join(process.cwd(), process.argv[2] ?? 'dist', 'kernel');
+      const { defaultSeccompFilter, filterKey } = await import(join(compiled, 'seccomp/default-filter.js'));
+      const { seccompCapabilities } = await import(join(compiled, 'seccomp/default-policy.js'));
+      const { defaultCapabilities } = await import(join(compiled, 'capabilities.js'));
+      const capabilities = seccompCapabilities.filter((name) => defaultCapabilities.includes(name));
+      const kernel = [5, 12];
+      const filters = ['x86_64', 'arm64'].map((arch) => [
+        filterKey(arch, kernel, capabilities),
+        Buffer.from(defaultSeccompFilter({ capabilities, arch, kernel })).toString('base64'),
+      ]);
+      return {
+        contents: `export const precompiledFilters = ${JSON.stringify(Object.fromEntries(filters))};`,
+      };
+    });
+  },
+};
+
 await mkdir(outDir, { recursive: true });
 await build({
   entryPoints: ['src/cli/main.ts'],
@@ -27,5 +49,6 @@ await build({
   banner: { js: '(function(exports,require,module,__filename,__dirname,__bundleUrl){' },
   footer: { js: '})' },
   logLevel: 'warning',
+  plugins: [precompiled],
 });
 await copyFile('scripts/cli.cjs', join(outDir, 'cli.cjs'));

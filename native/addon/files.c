@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -15,6 +16,9 @@
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
+#endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
 #endif
 
 /*
@@ -43,7 +47,9 @@ static napi_value seal_executable(napi_env env, napi_callback_info info) {
     }
     if (ok) {
       failed = "fcntl";
-      ok = fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0;
+      const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+      /* F_SEAL_EXEC: nor can a container take away the x bits that its siblings' launchers need. Since 6.3. */
+      ok = fcntl(fd, F_ADD_SEALS, seals | F_SEAL_EXEC) == 0 || (errno == EINVAL && fcntl(fd, F_ADD_SEALS, seals) == 0);
     }
     if (!ok) {
       int error = errno;
@@ -122,6 +128,19 @@ static napi_value get_termios(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
+/* random(length) → Buffer; see getrandom(2). Node's own costs 15 ms to load, which a command line cannot spare. */
+static napi_value random_bytes(napi_env env, napi_callback_info info) {
+  napi_value argument, buffer;
+  get_arguments(env, info, 1, &argument);
+  void *data;
+  int length = get_int(env, argument);
+  /* Up to 256 bytes are never cut short. */
+  if (length < 0 || length > 256) return throw_errno(env, "getrandom", EINVAL);
+  napi_create_buffer(env, (size_t)length, &data, &buffer);
+  if (getrandom(data, (size_t)length, 0) != length) return throw_errno(env, "getrandom", errno);
+  return buffer;
+}
+
 /* setTermios(fd, Buffer) */
 static napi_value set_termios(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
@@ -134,6 +153,15 @@ static napi_value set_termios(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* signalPidfd(pidfd, signal): by descriptor, so that it is never another process with the same number. */
+static napi_value signal_pidfd(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  get_arguments(env, info, 2, arguments);
+  if (syscall(SYS_pidfd_send_signal, get_int(env, arguments[0]), get_int(env, arguments[1]), NULL, 0) < 0)
+    return throw_errno(env, "pidfd_send_signal", errno);
+  return NULL;
+}
+
 void register_files(napi_env env, napi_value exports) {
   set_function(env, exports, "sealExecutable", seal_executable);
   set_function(env, exports, "openBelow", open_below);
@@ -141,4 +169,6 @@ void register_files(napi_env env, napi_value exports) {
   set_function(env, exports, "setWindowSize", set_window_size);
   set_function(env, exports, "getTermios", get_termios);
   set_function(env, exports, "setTermios", set_termios);
+  set_function(env, exports, "random", random_bytes);
+  set_function(env, exports, "signalPidfd", signal_pidfd);
 }

@@ -25,6 +25,7 @@
 struct child {
   napi_env env;
   napi_ref callback;
+  napi_ref self;        /* keeps the handle alive while the launcher is: its end would close the control socket */
   napi_async_context context;
   uv_poll_t *poll;      /* on the control socket, then on the pidfd */
   uv_loop_t *loop;
@@ -84,7 +85,8 @@ static void gone(struct child *child) {
   call_back(child, null, none);
   napi_close_handle_scope(child->env, scope);
   napi_delete_reference(child->env, child->callback);
-  child->callback = NULL;
+  napi_delete_reference(child->env, child->self);
+  child->callback = child->self = NULL;
   napi_async_destroy(child->env, child->context);
 }
 
@@ -109,6 +111,10 @@ static void on_control(uv_poll_t *poll, int status, int events) {
     /* Asked first how much there is, so that a probe's large answer is not cut. */
     ssize_t waiting = recv(child->control, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
     if (waiting < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    /*
+     * The launcher ended with a signal of ours unread. That is told once, and before its last words: how the command ended.
+     */
+    if (waiting < 0 && errno == ECONNRESET) continue;
     if (waiting <= 0 || waiting > MAX_PACKET) break;
 
     napi_handle_scope scope;
@@ -264,6 +270,7 @@ static napi_value spawn(napi_env env, napi_callback_info info) {
   napi_async_init(env, NULL, name, &child->context);
   napi_create_reference(env, arguments[4], 1, &child->callback);
   napi_create_external(env, child, finalize, NULL, &handle);
+  napi_create_reference(env, handle, 1, &child->self);
   napi_add_env_cleanup_hook(env, on_cleanup, child);
   start_polling(child, child->control, on_control);
   return handle;

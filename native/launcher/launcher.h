@@ -11,6 +11,7 @@ struct machine {
   uint32_t data_length;
   void *mapping;
   size_t mapping_length;
+  int64_t child; /* the process inside, once it is cloned; 0 in itself */
   int64_t slots[PLAN_SLOTS];
 };
 
@@ -27,6 +28,7 @@ long become_init(int take_terminal, const void *capability_header, const void *c
 /* path.c */
 long make_path(int root, char *path, int is_file, uint32_t mode);
 
+void leave(int code) __attribute__((noreturn));
 void send_message(int fd, const struct message *message, int passed_fd);
 
 #endif

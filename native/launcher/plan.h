@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x314c5057u /* "WPL1" */
-#define PLAN_SLOTS 96
+#define PLAN_SLOTS 255
 #define NO_SLOT 255
 
 /* Descriptors that the addon puts in place before it executes the launcher. */
@@ -56,7 +56,7 @@ enum op_code {
 
 struct op {
   uint16_t code;
-  uint16_t step;       /* index of the step this op belongs to, for the report */
+  uint16_t reserved;
   uint32_t nr;         /* system call number (OP_CALL) */
   uint8_t kind[6];     /* enum arg_kind of each argument */
   uint8_t store;       /* slot that takes the result, or NO_SLOT */
@@ -65,14 +65,14 @@ struct op {
   int16_t may_skip;    /* ops to skip after such an error */
   int16_t zero_skip;   /* ops to skip when the result is 0 (the child after a clone) */
   uint16_t fine_skip;  /* ops to skip when the result is positive or 0 without zero_skip */
-  uint16_t reserved;
+  uint16_t reserved2;
   uint64_t args[6];
 };
 
 /* What goes over the control socket, both ways: one packet each, a descriptor may ride along. */
 enum message_type {
-  MSG_FAILED = 1,   /* step, op, errno */
-  MSG_RUNNING = 2,  /* a = pid as the launcher sees it */
+  MSG_FAILED = 1,   /* a = index of the op, b = errno */
+  MSG_RUNNING = 2,  /* a = pid as the launcher sees it; carries a pidfd of it */
   MSG_EXITED = 3,   /* a = wait status, b,c,d = see struct message */
   MSG_TERMINAL = 4, /* carries the master of the container's terminal */
   MSG_DATA = 5,     /* bytes for whoever asked: probes */

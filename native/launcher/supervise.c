@@ -18,10 +18,6 @@
 #define MSG_DONTWAIT_ 0x40
 #define MSG_CMSG_CLOEXEC_ 0x40000000
 
-static __attribute__((noreturn)) void leave(int code) {
-  for (;;) sys(__NR_exit_group, code);
-}
-
 struct packet {
   struct message message;
   int fd;
@@ -46,7 +42,13 @@ static void receive(int from, struct packet *packet) {
     size_t control_length;
     unsigned flags;
   } header = {0, 0, &iov, 1, &cmsg, sizeof cmsg, 0};
-  packet->length = sys(__NR_recvmsg, from, &header, MSG_DONTWAIT_ | MSG_CMSG_CLOEXEC_);
+  /*
+   * ECONNRESET: the other side ended without having read everything of ours. It is told once, and before what that side
+   * still had to say, which may be the failure.
+   */
+  do {
+    packet->length = sys(__NR_recvmsg, from, &header, MSG_DONTWAIT_ | MSG_CMSG_CLOEXEC_);
+  } while (packet->length == -ECONNRESET || packet->length == -EINTR);
   packet->fd = packet->length > 0 && header.control_length >= sizeof cmsg - 4 ? cmsg.fd : -1;
 }
 
@@ -110,7 +112,7 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
         watched[1].fd = -1;
         if (!failed) {
           struct message running = {.type = MSG_RUNNING, .a = (int32_t)pid};
-          send_message(FD_CONTROL, &running, -1);
+          send_message(FD_CONTROL, &running, (int)pidfd);
         }
       }
     }
@@ -154,9 +156,13 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
 long become_init(int take_terminal, const void *capability_header, const void *capability_data) {
   /* Where there is no new PID namespace, orphans come to us by this. */
   sys(__NR_prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1, 0, 0, 0);
+  long self = sys(__NR_getpid, 0);
   long child = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
   if (child < 0) return child;
   if (child == 0) {
+    /* Not inherited: without a new PID namespace, the end of the init would not be ours. */
+    sys(__NR_prctl, 1 /* PR_SET_PDEATHSIG */, SIGKILL, 0, 0, 0);
+    if (sys(__NR_getppid, 0) != self) leave(125);
     /* A group of its own, in the foreground, so that keyboard signals reach the command and not its init. */
     sys(__NR_setpgid, 0, 0);
     int group = (int)sys(__NR_getpgid, 0);

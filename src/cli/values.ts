@@ -31,7 +31,7 @@ export function parseDuration(option: string, text: string): number {
 export function parseInteger(option: string, text: string): number {
   const value = Number(text);
   if (/^-?\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw badValue(option, text, 'it is not a whole number');
+  throw badValue(option, text, 'it is not a whole number', 'write plain digits');
 }
 
 /** An octal mode: `022`, `0o22`, `22`. */
@@ -44,7 +44,7 @@ export function parseOctal(option: string, text: string): number {
 export function parseAssignment(option: string, text: string): [key: string, value: string] {
   const equals = text.indexOf('=');
   if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
-  throw badValue(option, text, 'it is not KEY=VALUE');
+  throw badValue(option, text, 'it is not KEY=VALUE', `write it as in: --${option} KEY=VALUE`);
 }
 
 export function badValue(option: string, text: string, why: string, fix?: string): Error {

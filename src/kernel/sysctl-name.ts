@@ -85,6 +85,7 @@ function nameFault(text: string): string | undefined {
 
 function valueFault(value: string | number, text: string): string | undefined {
   if (typeof value === 'number' && !Number.isSafeInteger(value)) return 'it is not an integer';
+  if (text === '') return 'it is empty, and writing nothing changes nothing';
   if (text.includes('\0')) return 'it holds a NUL';
   if (/[\n\r]/.test(text)) return 'it holds a line break';
   if (Buffer.byteLength(text) > maxValueBytes) return `it is longer than ${maxValueBytes} bytes`;

@@ -5,13 +5,16 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WarrenError } from '../errors.js';
+import { type NetlinkAddon } from './netlink.js';
+
+export type { NetlinkAddon, WatchHandle } from './netlink.js';
 
 /** Opaque: a launcher that was started. */
 export interface LauncherHandle {
   readonly __launcher: never;
 }
 
-interface Addon {
+interface Addon extends NetlinkAddon {
   spawn(
     launcher: number,
     plan: Uint8Array,
@@ -27,6 +30,8 @@ interface Addon {
   setWindowSize(fd: number, rows: number, columns: number): void;
   getTermios(fd: number): Buffer;
   setTermios(fd: number, termios: Uint8Array): void;
+  random(length: number): Buffer;
+  signalPidfd(pidfd: number, signal: number): void;
 }
 
 interface Loaded {
@@ -77,6 +82,7 @@ function launcherEnvironment(): string[] {
  * @param fds Descriptors for the launcher: 0, 1, 2, and then any that the plan knows as 5, 6, ….
  * @param onPacket Called with each packet of the launcher and the descriptor that came with it (or -1); last with null,
  *   when the launcher has ended and been waited for.
+ * @returns To be held until the end: when it is collected, the launcher ends, and the command with it.
  * @throws The system error of clone3(2) or execveat(2).
  */
 export function spawnLauncher(
@@ -127,6 +133,11 @@ export function setTermios(fd: number, termios: Uint8Array): void {
   load().addon.setTermios(fd, termios);
 }
 
+/** @throws The system error of pidfd_send_signal(2): ESRCH where the process has ended. */
+export function signalPidfd(pidfd: number, signal: number): void {
+  load().addon.signalPidfd(pidfd, signal);
+}
+
 export function isTerminal(fd: number): boolean {
   try {
     load().addon.getTermios(fd);
@@ -134,4 +145,14 @@ export function isTerminal(fd: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** For src/netlink, which is the typed face of these. */
+export function netlinkAddon(): NetlinkAddon {
+  return load().addon;
+}
+
+/** @param length At most 256. @see getrandom(2) */
+export function randomBytes(length: number): Buffer {
+  return load().addon.random(length);
 }

@@ -253,12 +253,15 @@ function systemMounts(config: ContainerConfig, facts: HostFacts): Step[] {
       ),
       'pts',
     ),
-    mount(
-      fileSystem('tmpfs', 'dev/shm', [
-        ['mode', '1777'],
-        ['size', String(config.shmBytes)],
-      ]),
-    ),
+    // POSIX shared memory is files: to share the host's IPC namespace is to share these as well.
+    namespaces.ipc.from === 'host'
+      ? { op: 'bind-system', source: '/dev/shm', target: 'dev/shm', readOnly: false }
+      : mount(
+          fileSystem('tmpfs', 'dev/shm', [
+            ['mode', '1777'],
+            ['size', String(config.shmBytes)],
+          ]),
+        ),
     // An IPC namespace that is not ours to mount from has its queues mounted elsewhere already.
     ...(!mapped || namespaces.ipc.from === 'new' ? [mount(fileSystem('mqueue', 'dev/mqueue', []))] : []),
     // sysfs shows a network namespace, and only its owner may mount it.

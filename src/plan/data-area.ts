@@ -13,7 +13,7 @@ export interface Poke {
  */
 export class DataArea {
   /** One Buffer for all writes: making one for each string costs more than the string. */
-  #bytes = Buffer.alloc(16_384);
+  #bytes = Buffer.alloc(256);
   #view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
   #length = 0;
   readonly #buffers = new Map<string, number>();

@@ -144,12 +144,13 @@ export function describeStep(step: Step): StepDescription {
         what: `fill /dev: ${step.devices.map(({ path }) => path).join(', ')}`,
         why: step.bind ? 'bound from the host: a user namespace may not make nodes' : 'these and no others',
       };
-    case 'link':
-      return { what: `link ${step.path} to ${step.target}`, why: 'programs expect it' };
     case 'bind-system':
       return {
         what: `show the host’s ${step.source}${step.readOnly ? ', read-only' : ''}`,
-        why: 'only the owner of a network namespace may mount its own',
+        why:
+          step.source === '/sys'
+            ? 'only the owner of a network namespace may mount its own'
+            : 'the container shares the host’s IPC namespace, and shared memory is part of that',
       };
     case 'cgroups':
       return {

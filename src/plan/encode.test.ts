@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { repositoryRoot } from '../../test/support/cli.js';
 import { everyConfig } from '../../test/support/plan-config.js';
 import { nativeSyscallArch, syscallNumber } from '../kernel/syscalls/index.js';
 import { buffer, call, fdPath, slot, type Argument, type Call } from './call.js';
 import { planContainer } from './container.js';
+import { commonSlots } from './fragment.js';
 import { encodePlan } from './encode.js';
 import { lower } from './lower/index.js';
 
 /** One op, read as native/launcher/plan.h lays it out: written from that file, not from encode.ts. */
 interface Op {
   readonly code: number;
-  readonly step: number;
   readonly nr: number;
   readonly kinds: readonly number[];
   readonly store: number;
@@ -43,7 +46,11 @@ const OP = {
 };
 const KIND = { number: 0, data: 1, slot: 2 };
 const NO_SLOT = 255;
-const SLOTS = 96;
+const SLOTS = Number(
+  /^#define PLAN_SLOTS (\d+)$/m.exec(
+    readFileSync(join(repositoryRoot, 'native/launcher/plan.h'), 'utf8'),
+  )?.[1],
+);
 
 function decode(bytes: Uint8Array): Decoded {
   const b = Buffer.from(bytes);
@@ -70,7 +77,6 @@ function decode(bytes: Uint8Array): Decoded {
     assert.ok(mayCount <= 4, 'may[] has four places');
     return {
       code: b.readUInt16LE(at),
-      step: b.readUInt16LE(at + 2),
       nr: b.readUInt32LE(at + 4),
       kinds: [...b.subarray(at + 8, at + 14)],
       store: b.readUInt8(at + 14),
@@ -125,17 +131,17 @@ function assertWithinBounds({ ops, relocations, data }: Decoded): void {
 }
 
 describe('encodePlan()', () => {
-  test('encodes a call: its number on this machine, its arguments, the step that it belongs to', () => {
+  test('encodes a call: its number on this machine, and its arguments', () => {
     const { ops, data } = decode(
       encodePlan([{ calls: [call('umask', [0o22])] }, { calls: [call('sethostname', ['box', 3])] }]).bytes,
     );
     const number = (name: 'umask' | 'sethostname'): number =>
       syscallNumber(nativeSyscallArch(process.arch), name)!;
     assert.deepEqual(
-      ops.map(({ code, step, nr, store }) => ({ code, step, nr, store })),
+      ops.map(({ code, nr, store }) => ({ code, nr, store })),
       [
-        { code: OP.call, step: 0, nr: number('umask'), store: NO_SLOT },
-        { code: OP.call, step: 1, nr: number('sethostname'), store: NO_SLOT },
+        { code: OP.call, nr: number('umask'), store: NO_SLOT },
+        { code: OP.call, nr: number('sethostname'), store: NO_SLOT },
       ],
     );
     assert.deepEqual([ops[0]!.kinds[0], ops[0]!.args[0]], [KIND.number, 0o22n]);
@@ -165,16 +171,16 @@ describe('encodePlan()', () => {
 
   test('sets preset slots first, as part of step 0', () => {
     const { ops } = encode([call('close', [slot('caller-terminal')])], { 'caller-terminal': 5 });
-    assert.deepEqual([ops[0]!.code, ops[0]!.args[0], ops[0]!.step], [OP.set, 5n, 0]);
+    assert.deepEqual([ops[0]!.code, ops[0]!.args[0]], [OP.set, 5n]);
     assert.equal(Number(ops[1]!.args[0]), ops[0]!.store);
   });
 
   test('refuses more results than the launcher has slots, and takes as many as it has', () => {
     const storing = (count: number): Call[] =>
       Array.from({ length: count }, (_, index) => call('umask', [0], { store: `result-${index}` }));
-    // Slot 0 is the report's.
-    assertWithinBounds(encode(storing(SLOTS - 1)));
-    assert.throws(() => encode(storing(SLOTS)), RangeError);
+    const free = SLOTS - commonSlots.size;
+    assertWithinBounds(encode(storing(free)));
+    assert.throws(() => encode(storing(free + 1)), RangeError);
   });
 
   test('turns labels into the number of ops to skip, for an expected error, a zero and a success', () => {
@@ -296,9 +302,14 @@ describe('encodePlan()', () => {
   test('tells the call behind each op, pokes included', () => {
     const chdir = call('chdir', [fdPath('fd')]);
     const set: Call = { op: 'set', store: 'fd', value: 3 };
-    const { calls, bytes } = encodePlan([{ calls: [set, chdir] }]);
-    assert.equal(calls.length, decode(bytes).ops.length);
-    assert.deepEqual(calls, [set, chdir, chdir]);
+    const { opCount, locate, bytes } = encodePlan([{ calls: [] }, { calls: [set, chdir] }], { preset: 1 });
+    assert.equal(opCount, decode(bytes).ops.length);
+    const found = [0, 1, 2, 3].map((op) => locate(op));
+    assert.deepEqual(
+      found.slice(1),
+      [set, chdir, chdir].map((call) => ({ step: 1, call })),
+    );
+    assert.equal(locate(opCount), undefined);
   });
 
   test('stays within bounds for every configuration', () => {
@@ -311,7 +322,7 @@ describe('encodePlan()', () => {
       const decoded = decode(encoded.bytes);
       assertWithinBounds(decoded);
       assert.equal(decoded.ops.at(-1)?.code, OP.exec);
-      assert.deepEqual([...new Set(decoded.ops.map(({ step }) => step))].at(-1), steps.length - 1);
+      assert.equal(encoded.locate(decoded.ops.length - 1)?.step, steps.length - 1);
     }
   });
 
@@ -355,7 +366,7 @@ describe('encodePlan()', () => {
         const decoded = decode(encoded.bytes);
         assertWithinBounds(decoded);
         for (const [index, op] of decoded.ops.entries()) {
-          const behind = encoded.calls[index]!;
+          const behind = encoded.locate(index)!.call;
           if (op.code !== OP.call || behind.op !== 'call') continue;
           for (const [place, argument] of behind.args.entries()) {
             const at = Number(op.args[place]);

@@ -64,7 +64,6 @@ export type Step =
   | { readonly op: 'attach-layer'; readonly index: number; readonly at: string }
   | { readonly op: 'mount'; readonly mount: FileSystemMount; readonly keep: string | undefined }
   | { readonly op: 'devices'; readonly devices: readonly DeviceNode[]; readonly bind: boolean }
-  | { readonly op: 'link'; readonly target: string; readonly path: string }
   | {
       readonly op: 'bind-system';
       readonly source: string;

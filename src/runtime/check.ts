@@ -7,5 +7,6 @@ export function checkRange(what: string, value: number, least: number, most: num
     'ERR_RANGE',
     `Cannot use the ${what} ${value}`,
     `it is not a whole number from ${least} to ${most}`,
+    `give a number from ${least} to ${most}`,
   );
 }

@@ -121,13 +121,25 @@ export function configureIdMap(
 export function configureHostname({ hostname }: ContainerOptions, { uts }: Namespaces, id: string): string {
   if (hostname === undefined)
     return uts.from === 'new' ? id.slice(0, 12) : readFileSync('/proc/sys/kernel/hostname', 'utf8').trim();
-  if (uts.from !== 'new') {
-    throw invalid(
-      'ERR_HOSTNAME',
-      `Cannot set the host name ${quote(hostname)}`,
-      'the UTS namespace is not the container’s own',
-      'leave --uts out',
-    );
-  }
+  if (uts.from !== 'new') throw namedElsewhere('host name', hostname);
   return checkHostname(hostname);
+}
+
+export function configureDomainname(
+  { domainname }: ContainerOptions,
+  { uts }: Namespaces,
+): string | undefined {
+  if (domainname === undefined) return undefined;
+  if (uts.from !== 'new') throw namedElsewhere('domain name', domainname);
+  return checkHostname(domainname, 'domainname');
+}
+
+/** Setting it would rename the host, or another container. */
+function namedElsewhere(what: string, name: string): WarrenError {
+  return invalid(
+    'ERR_HOSTNAME',
+    `Cannot set the ${what} ${quote(name)}`,
+    'the UTS namespace is not the container’s own',
+    'leave --uts out',
+  );
 }

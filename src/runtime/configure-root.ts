@@ -1,10 +1,11 @@
 /** The root file system, and who the command is in it. */
-import { closeSync, constants as fs, readFileSync, statSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { WarrenError, invalid, quote } from '../errors.js';
 import { resolveUser, type ResolvedUser } from '../kernel/passwd.js';
 import { parseSize } from '../kernel/size.js';
 import { openBelow } from '../native/index.js';
 import type { ConfiguredMount, ContainerConfig, IdRange, RootConfig } from '../plan/config.js';
+import { O_PATH } from '../plan/constants.js';
 import { machineRoot } from './machine-root.js';
 import type { ContainerOptions } from './options.js';
 
@@ -31,7 +32,14 @@ export function checkRootfs({ rootfs = '' }: ContainerOptions): Rootfs {
       cause,
     });
   }
-  if (!stats.isDirectory()) throw invalid('ERR_ROOTFS', action, 'it is not a directory');
+  if (!stats.isDirectory()) {
+    throw invalid(
+      'ERR_ROOTFS',
+      action,
+      'it is not a directory',
+      'unpack it, or give the directory that holds bin, etc, lib, …',
+    );
+  }
   return { path: rootfs, stats };
 }
 
@@ -119,23 +127,9 @@ export function configureUser(
   root: string,
   idMap: ContainerConfig['idMap'],
 ): ResolvedUser {
-  const read = (path: string): string => {
-    try {
-      const fd = openBelow(root, path, fs.O_RDONLY);
-      try {
-        return readFileSync(fd, 'utf8');
-      } finally {
-        closeSync(fd);
-      }
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES' || code === 'ELOOP') return '';
-      throw error;
-    }
-  };
   const user = resolveUser(
     options.user,
-    { passwd: read('etc/passwd'), group: read('etc/group') },
+    { passwd: readInRoot(root, 'etc/passwd'), group: readInRoot(root, 'etc/group') },
     options.groupAdd,
   );
   if (idMap) {
@@ -151,6 +145,43 @@ export function configureUser(
     }
   }
   return user;
+}
+
+/** Far more than the accounts of any image, and little enough to hold. */
+const maxUserFileBytes = 16 * 1024 * 1024;
+
+/**
+ * Text of a file that whoever made the root chose: it is looked at before it is opened, for a FIFO would be waited at, and
+ * opening a device is an act.
+ */
+function readInRoot(root: string, path: string): string {
+  let place: number;
+  try {
+    place = openBelow(root, path, O_PATH);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES' || code === 'ELOOP') return '';
+    throw error;
+  }
+  const refuse = (why: string): WarrenError =>
+    invalid(
+      'ERR_USER_FILE',
+      `Cannot read ${quote(`/${path}`)} of the container`,
+      why,
+      'put a plain file there, or none: a user can be given by number',
+    );
+  try {
+    const stats = fstatSync(place);
+    if (!stats.isFile()) throw refuse('it is not a regular file');
+    if (stats.size > maxUserFileBytes)
+      throw refuse(`it has ${stats.size} bytes, and more than ${maxUserFileBytes} are not read`);
+    return readFileSync(`/proc/self/fd/${place}`, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return '';
+    throw error;
+  } finally {
+    closeSync(place);
+  }
 }
 
 export function configureEnvironment(

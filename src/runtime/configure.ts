@@ -2,12 +2,14 @@
  * From the options of `run()` to a checked configuration: every name looked up, every number parsed, every refusal
  * made. Nothing is created here, and the same options are never looked at again.
  */
-import { randomBytes } from 'node:crypto';
 import { invalid, quote } from '../errors.js';
+import { parseSignal } from '../kernel/signals.js';
 import { parseSize } from '../kernel/size.js';
+import { randomBytes } from '../native/index.js';
 import type { ContainerConfig } from '../plan/config.js';
 import { checkRange } from './check.js';
 import {
+  configureDomainname,
   configureHostname,
   configureIdMap,
   configureNamespaces,
@@ -24,7 +26,6 @@ import {
 } from './configure-root.js';
 import { configureDevices } from './devices.js';
 import type { Host } from './host.js';
-import { checkHostname } from './hostname.js';
 import { configureMounts } from './mounts.js';
 import type { ContainerOptions } from './options.js';
 import { configureSysctls } from './sysctls.js';
@@ -62,6 +63,7 @@ export async function configure(
 ): Promise<Configured> {
   const warnings: string[] = [];
   checkCommand(argv);
+  if (options.stopSignal !== undefined) parseSignal(options.stopSignal);
   const id = randomBytes(32).toString('hex');
   const namespaces = configureNamespaces(options, host);
   const idMap = configureIdMap(options, namespaces, host);
@@ -88,8 +90,7 @@ export async function configure(
       idMap,
       timeOffsets: configureTime(options),
       hostname: namespaces.uts.from === 'new' ? hostname : undefined,
-      domainname:
-        options.domainname === undefined ? undefined : checkHostname(options.domainname, 'domainname'),
+      domainname: configureDomainname(options, namespaces),
       user,
       root,
       readOnlyRoot: options.readOnly ?? false,

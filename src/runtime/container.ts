@@ -1,6 +1,5 @@
 /** A running container in the foreground of this process: it ends, at the latest, when the process does. */
 import type { Readable, Writable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseSignal, signalName } from '../kernel/signals.js';
 import { referenceLauncher } from '../native/index.js';
 import type { Exited, Launch } from './launch.js';
@@ -92,7 +91,12 @@ export class Container {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    try {
+      await this.stop();
+    } finally {
+      // What nobody has read keeps its pipe open; nobody will now.
+      for (const stream of [this.stdin, this.stdout, this.stderr, this.terminal?.readable]) stream?.destroy();
+    }
   }
 
   async #watch(): Promise<ExitStatus> {
@@ -124,16 +128,11 @@ export class Container {
   async #stop(): Promise<ExitStatus> {
     const { stopSignal = 'SIGTERM', stopTimeoutMs = defaultStopTimeoutMs } = this.#options;
     if (this.#launch.ended || !this.kill(stopSignal)) return this.#status;
-    const patience = new AbortController();
-    const late = delay(stopTimeoutMs, undefined, { signal: patience.signal }).then(
-      () => this.#launch.signal(SIGKILL),
-      () => false,
-    );
+    const late = setTimeout(() => this.#launch.signal(SIGKILL), stopTimeoutMs);
     try {
       return await this.#status;
     } finally {
-      patience.abort();
-      await late;
+      clearTimeout(late);
     }
   }
 }

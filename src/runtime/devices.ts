@@ -58,6 +58,7 @@ function lookAt(source: string): Stats {
     throw new WarrenError('ERR_DEVICE_NOT_FOUND', `Cannot use the device ${quote(source)}`, {
       kind: 'not-found',
       why: code === 'ENOENT' ? 'there is no such device on the host' : `stat failed with ${code}`,
+      fix: 'see which there are with: ls -l /dev',
       syscall: 'stat',
       errno: code,
       cause,

@@ -6,18 +6,14 @@ import type { Encoded } from '../plan/encode.js';
 import type { Plan, Step } from '../plan/step.js';
 
 export interface Failure {
-  readonly step: number;
+  /** Index of the op in the encoded plan. */
   readonly op: number;
   readonly errno: number;
 }
 
-export function describeFailure(
-  plan: Plan,
-  { calls }: Encoded,
-  { step: index, op, errno: number }: Failure,
-): WarrenError {
+export function describeFailure(plan: Plan, encoded: Encoded, { op, errno: number }: Failure): WarrenError {
+  const { step: index = -1, call } = encoded.locate(op) ?? {};
   const step = plan.steps[index];
-  const call = calls[op];
   const errno = errnoName(number);
   const syscall =
     call?.op === 'call'
@@ -35,7 +31,9 @@ export function describeFailure(
   return new WarrenError('ERR_STEP', 'Cannot start the container', {
     kind: kindOf(errno),
     why: `${where}: ${syscall === undefined ? '' : `${syscall} failed with `}${errno} (${meaning(errno)})`,
-    fix: step === undefined ? undefined : remedy(step, errno),
+    // What the kernel means is not always known; what was being done, and why, can be shown.
+    fix:
+      step === undefined ? undefined : (remedy(step, errno) ?? 'see what is done there, and why: add --plan'),
     syscall,
     errno,
   });
@@ -65,7 +63,9 @@ function commandError({ argv, paths }: Extract<Step, { op: 'exec' }>, errno: str
     fix:
       errno === 'EACCES'
         ? 'check that it is a file, executable for this user, and on no noexec mount'
-        : undefined,
+        : errno === 'ENOEXEC'
+          ? 'name its interpreter, as in: sh FILE; see what it is with: file FILE'
+          : undefined,
     syscall: 'execve',
     errno,
   });
@@ -96,8 +96,8 @@ function remedy(step: Step, errno: string): string | undefined {
   switch (step.op) {
     case 'working-directory':
       if (errno === 'EXDEV') return 'the directory lies outside the container’s root; give another with -w';
-      return errno === 'ENOENT'
-        ? `make ${quote(step.path)} in the root first, or give another with -w`
+      return errno === 'ENOENT' || errno === 'ENOTDIR'
+        ? `make the directory ${quote(step.path)} in the root first, or give another with -w`
         : undefined;
     case 'sysctl':
       return errno === 'EINVAL' || errno === 'ERANGE'
@@ -115,7 +115,8 @@ function remedy(step: Step, errno: string): string | undefined {
     case 'oom-score':
       return errno === 'EACCES' ? 'lowering it needs CAP_SYS_RESOURCE' : undefined;
     case 'bind':
-      return errno === 'ENOTDIR'
+      // EINVAL: what newer kernels say of a mount that is not attached yet.
+      return errno === 'ENOTDIR' || errno === 'EINVAL'
         ? 'a directory can be mounted only on a directory, and a file only on a file'
         : undefined;
     case 'mount':

@@ -51,7 +51,9 @@ function readCgroups(): CgroupMount[] {
         return [controllers, path.join(':')];
       }),
   );
-  return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')).flatMap((mount): CgroupMount[] => {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const mounts = parseMountinfo(lines.filter((line) => line.includes(' - cgroup')).join('\n'));
+  return mounts.flatMap((mount): CgroupMount[] => {
     const { fsType, mountPoint, superOptions } = mount;
     if (!fsType.startsWith('cgroup') || !(mountPoint === top || mountPoint.startsWith(`${top}/`))) return [];
     // v1: the hierarchy is known by its controllers, or its name; v2: by none.

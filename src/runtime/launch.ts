@@ -1,10 +1,9 @@
 /** Carries out a plan: encodes it, starts the launcher, and turns its packets into promises. */
 import { closeSync, openSync } from 'node:fs';
 import { WarrenError } from '../errors.js';
-import { sendToLauncher, spawnLauncher, type LauncherHandle } from '../native/index.js';
+import { sendToLauncher, signalPidfd, spawnLauncher, type LauncherHandle } from '../native/index.js';
 import * as c from '../plan/constants.js';
-import { encodePlan, type Encoded } from '../plan/encode.js';
-import { lower } from '../plan/lower/index.js';
+import { encodeSteps, type Encoded } from '../plan/encode.js';
 import type { Plan } from '../plan/step.js';
 
 /** How the command ended, as wait(2) and getrusage(2) tell it. */
@@ -22,6 +21,8 @@ export interface LaunchOptions {
   /** A terminal that the launcher puts in order again if this process is killed. */
   readonly callerTerminal?: number | undefined;
 }
+
+const SIGKILL = 9;
 
 /** The first descriptor the launcher gets besides its own; see native/launcher/plan.h. */
 const FD_EXTRA = 5;
@@ -45,6 +46,8 @@ export class Launch {
   #failure: Buffer | undefined;
   #status: Exited | undefined;
   #gone = false;
+  /** A pidfd of the command while it runs. */
+  #command = -1;
 
   /** @throws {WarrenError} `ERR_LAUNCH` when the launcher itself cannot be started. */
   constructor(plan: Plan, { streams, callerTerminal }: LaunchOptions) {
@@ -55,8 +58,8 @@ export class Launch {
     this.running.catch(() => undefined);
     this.exited.catch(() => undefined);
     const extra = callerTerminal === undefined ? [] : [callerTerminal];
-    this.#encoded = encodePlan(
-      plan.steps.map((step) => ({ calls: lower(step) })),
+    this.#encoded = encodeSteps(
+      plan.steps,
       callerTerminal === undefined ? {} : { 'caller-terminal': FD_EXTRA },
     );
     try {
@@ -81,6 +84,12 @@ export class Launch {
     return !this.#gone && sendToLauncher(this.handle, message);
   }
 
+  /** For a terminal that nobody took over. */
+  closeTerminal(): void {
+    if (this.terminalFd !== undefined) closeSync(this.terminalFd);
+    this.terminalFd = undefined;
+  }
+
   #receive(packet: Buffer, fd: number): void {
     switch (packet.readUInt32LE(0)) {
       case c.MSG_FAILED:
@@ -88,12 +97,14 @@ export class Launch {
         break;
       case c.MSG_RUNNING:
         this.#settleRunning.resolve(packet.readInt32LE(4));
-        break;
+        this.#command = fd;
+        return;
       case c.MSG_EXITED:
         this.#status = readExit(packet);
         break;
       case c.MSG_TERMINAL:
-        this.terminalFd = fd;
+        // Negative: there was no room for another descriptor here (EMFILE), and the kernel dropped it.
+        this.terminalFd = fd < 0 ? undefined : fd;
         return;
       case c.MSG_DATA:
         this.reply = packet;
@@ -103,6 +114,7 @@ export class Launch {
 
   #end(): void {
     this.#gone = true;
+    this.#letGo(this.#status === undefined);
     if (this.#failure) {
       void this.#fail(this.#failure);
       return;
@@ -120,13 +132,28 @@ export class Launch {
     this.#settleExited.resolve(this.#status);
   }
 
+  /**
+   * A command dies with its launcher by its parent-death signal, but for one that an execve has made somebody else (a
+   * set-user-ID program): the kernel has cleared it there.
+   */
+  #letGo(lost: boolean): void {
+    if (this.#command < 0) return;
+    try {
+      if (lost) signalPidfd(this.#command, SIGKILL);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    } finally {
+      closeSync(this.#command);
+      this.#command = -1;
+    }
+  }
+
   async #fail(packet: Buffer): Promise<void> {
     // Not loaded before something fails: it knows all the words.
     const { describeFailure } = await import('./failure.js');
     const error = describeFailure(this.#plan, this.#encoded, {
-      step: packet.readInt32LE(4),
-      op: packet.readInt32LE(8),
-      errno: packet.readInt32LE(12),
+      op: packet.readInt32LE(4),
+      errno: packet.readInt32LE(8),
     });
     this.#settleRunning.reject(error);
     this.#settleExited.reject(error);

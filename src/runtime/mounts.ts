@@ -1,14 +1,26 @@
 import { lstatSync, statSync, type Stats } from 'node:fs';
-import { WarrenError, quote } from '../errors.js';
+import { WarrenError, invalid, quote } from '../errors.js';
 import { parseSize } from '../kernel/size.js';
 import type { BindMount, ConfiguredMount, FileSystemMount } from '../plan/config.js';
 import type { ContainerOptions, MountSpec } from './options.js';
 import { parseMounts } from './parse-mounts.js';
 
+/** Each keeps a descriptor until its place is there, and the launcher has room for so many. */
+const MAX_MOUNTS = 160;
+
 /** What the container shows besides its root, outer mounts before those inside them. */
 export function configureMounts(options: ContainerOptions): ConfiguredMount[] {
   if (!options.mounts?.length && !options.volumes?.length && !options.tmpfs?.length) return [];
-  return parseMounts(options)
+  const specs = parseMounts(options);
+  if (specs.length > MAX_MOUNTS) {
+    throw invalid(
+      'ERR_MOUNT_COUNT',
+      `Cannot mount ${specs.length} things`,
+      `a container has at most ${MAX_MOUNTS}`,
+      'mount a directory that holds several of them',
+    );
+  }
+  return specs
     .map((spec) => (spec.type === 'bind' ? configureBind(spec) : configureFileSystem(spec)))
     .sort((a, b) => depth(a.target) - depth(b.target));
 }

@@ -44,8 +44,12 @@ export async function start(argv: readonly string[], options: StartOptions = {})
       launch.terminalFd === undefined
         ? null
         : (await import('./terminal.js')).openTerminal(launch.terminalFd);
+    launch.terminalFd = undefined;
     return new Container(pid, { id: config.id, launch, stdin, stdout, stderr, terminal, warnings, options });
   } catch (error) {
+    // Where it is we who failed, the command runs by now.
+    launch.signal(SIGKILL);
+    launch.closeTerminal();
     streams.closeOurs();
     throw error;
   } finally {

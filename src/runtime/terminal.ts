@@ -1,4 +1,3 @@
-import { closeSync } from 'node:fs';
 import { Duplex } from 'node:stream';
 import { ReadStream } from 'node:tty';
 import { setWindowSize } from '../native/index.js';
@@ -58,9 +57,4 @@ class TerminalStream extends Duplex {
     this.#tty.destroy();
     done(error);
   }
-}
-
-/** For a terminal that nobody took over. */
-export function closeTerminal(fd: number): void {
-  closeSync(fd);
 }

@@ -3,6 +3,10 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long a session may be silent while something is expected of it. */
+const DEADLINE_MS = 15_000;
 
 /** The checkout: the nearest directory above with a package.json. */
 export const repositoryRoot = findRoot(import.meta.dirname);
@@ -58,7 +62,7 @@ export interface TerminalSession {
   readonly screen: () => string;
   /** Types: `\r` is Return, `\u0003` Ctrl-C. */
   type(keys: string): void;
-  /** Resolves when `pattern` has been shown since the last call; throws when the session ends before. */
+  /** Resolves when `pattern` has been shown since the last call; throws when the session ends before, or is silent for long. */
   expect(pattern: RegExp): Promise<string>;
   /** Waits for the end; the exit code is the program's. */
   end(): Promise<number>;
@@ -99,11 +103,14 @@ export function onTerminal(
           seen += match.index + match[0].length;
           return match[0];
         }
-        const event = await Promise.race([once(child.stdout, 'data'), ended]);
-        if (event === 'ended' && !pattern.test(screen().slice(seen))) {
-          assert.fail(
-            `${command.join(' ')} ended without showing ${String(pattern)}: ${JSON.stringify(screen())}`,
-          );
+        const patience = new AbortController();
+        const late = delay(DEADLINE_MS, 'late' as const, { signal: patience.signal }).catch(() => undefined);
+        const event = await Promise.race([once(child.stdout, 'data'), ended, late]);
+        patience.abort();
+        if ((event === 'ended' || event === 'late') && !pattern.test(screen().slice(seen))) {
+          child.kill('SIGKILL');
+          const how = event === 'late' ? 'has not shown' : 'ended without showing';
+          assert.fail(`${command.join(' ')} ${how} ${String(pattern)}: ${JSON.stringify(screen())}`);
         }
       }
     },

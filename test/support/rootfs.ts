@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   accessSync,
+  chmodSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
@@ -26,6 +27,8 @@ export function busyboxRootfs(): TestRootfs {
     accessSync(busybox);
   }, 'busybox-static is missing: see scripts/debian-packages.txt');
   const path = mkdtempSync(join(tmpdir(), 'warren-rootfs-'));
+  // Users other than root must get through it.
+  chmodSync(path, 0o755);
   for (const dir of [
     'bin',
     'sbin',

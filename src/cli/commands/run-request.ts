@@ -1,4 +1,5 @@
 import { WarrenError, invalid, quote } from '../../errors.js';
+import { parseSeccompText } from '../../kernel/seccomp/json.js';
 import type { ContainerOptions, NamespaceChoice } from '../../runtime/options.js';
 import { parseEnv, parseEnvFile } from '../../runtime/parse-env.js';
 import type { OptionValues } from '../options.js';
@@ -192,19 +193,22 @@ function readSeccomp(value: string, surroundings: RunSurroundings): 'default' | 
   const text = readInput(value, 'ERR_SECCOMP_FILE', surroundings);
   let profile: unknown;
   try {
-    profile = JSON.parse(text);
-  } catch (error) {
-    throw invalid(
-      'ERR_SECCOMP_FILE',
-      `Cannot read the seccomp profile ${quote(value)}`,
-      `it is not JSON: ${(error as Error).message}`,
-    );
+    // Not JSON.parse: masks of 64 bits must not be rounded.
+    profile = parseSeccompText(text);
+  } catch (cause) {
+    throw new WarrenError('ERR_SECCOMP_FILE', `Cannot read the seccomp profile ${quote(value)}`, {
+      kind: 'invalid-argument',
+      why: 'it is not JSON',
+      fix: 'look where it is damaged with: jq . FILE',
+      cause,
+    });
   }
   if (typeof profile !== 'object' || profile === null || Array.isArray(profile)) {
     throw invalid(
       'ERR_SECCOMP_FILE',
       `Cannot read the seccomp profile ${quote(value)}`,
       'it is not a JSON object',
+      'write { "defaultAction": …, "syscalls": […] }, as docker takes it',
     );
   }
   return profile;

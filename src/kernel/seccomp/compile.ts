@@ -56,7 +56,7 @@ export function compileSeccompPolicy(policy: SeccompPolicy): Uint8Array {
 
 const coldWeight = 1;
 
-/** How often calls are made, roughly, as multiples of a rare call: measured once over builds and network services. */
+/** How often calls are made, roughly, as multiples of a rare call: an estimate, which decides only the shape of the search tree. */
 const hotCalls: readonly (readonly [string, number])[] = [
   ['read', 200],
   ['write', 200],

@@ -1,6 +1,7 @@
 import { release } from 'node:os';
 import { nativeSyscallArch, type NativeSyscallArch } from '../syscalls/index.js';
 import { compileSeccompPolicy } from './compile.js';
+import { precompiledFilters } from './precompiled.js';
 import { defaultSeccompPolicy, isTracingSafe, seccompCapabilities } from './default-policy.js';
 
 export interface DefaultSeccompOptions {
@@ -25,13 +26,26 @@ export function defaultSeccompFilter(options: DefaultSeccompOptions): Uint8Array
   const kernel = options.kernel ?? runningKernel();
   const given = new Set(options.capabilities);
   const capabilities = seccompCapabilities.filter((name) => given.has(name));
-  const key = [arch, isTracingSafe(kernel), ...capabilities].join(' ');
+  const key = filterKey(arch, kernel, capabilities);
   let filter = filters.get(key);
   if (filter === undefined) {
-    filter = compileSeccompPolicy(defaultSeccompPolicy({ capabilities, arch, kernel }));
+    const precompiled = precompiledFilters[key];
+    filter =
+      precompiled === undefined
+        ? compileSeccompPolicy(defaultSeccompPolicy({ capabilities, arch, kernel }))
+        : Buffer.from(precompiled, 'base64');
     filters.set(key, filter);
   }
   return filter;
+}
+
+/** What of the arguments makes a difference, as text. */
+export function filterKey(
+  arch: NativeSyscallArch,
+  kernel: readonly [major: number, minor: number],
+  capabilities: readonly string[],
+): string {
+  return [arch, isTracingSafe(kernel), ...capabilities].join(' ');
 }
 
 /** At most one for each subset of the capabilities; in practice a handful of 4 KB. */

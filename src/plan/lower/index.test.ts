@@ -80,7 +80,7 @@ describe('lower()', () => {
       const stored = new Set(['report', ...(config.callerTermios ? ['caller-terminal'] : [])]);
       for (const [index, each] of calls.entries()) {
         for (const used of uses(each)) assert.ok(stored.has(used), `${name}: ${used} in call ${index}`);
-        if ('store' in each && each.store !== undefined) stored.add(each.store);
+        if ('store' in each) stored.add(each.store);
         if (each.op !== 'call') continue;
         for (const label of [each.mayGoto, each.zeroGoto, each.thenGoto]) {
           if (label === undefined) continue;

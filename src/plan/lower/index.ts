@@ -67,8 +67,6 @@ export function lower(step: Step): readonly Call[] {
       return mounts.bindSystem(step);
     case 'cgroups':
       return mounts.cgroups(step);
-    case 'link':
-      return mounts.link(step);
     case 'bind':
       return mounts.bind(step);
     case 'loopback':

@@ -266,13 +266,3 @@ export function readOnlyPath({ path }: StepOf<'read-only-path'>): Call[] {
     { op: 'label', label: done },
   ];
 }
-
-/** A symbolic link below the new root, in a directory that exists. */
-export function link({ target, path }: StepOf<'link'>): Call[] {
-  const parent = path.slice(0, path.lastIndexOf('/'));
-  return [
-    openInRoot(parent, c.O_PATH | c.O_DIRECTORY, 'at'),
-    call('symlinkat', [target, slot('at'), path.slice(parent.length + 1)], { may: ['EEXIST'] }),
-    call('close', [slot('at')]),
-  ];
-}

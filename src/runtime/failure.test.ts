@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { constants } from 'node:os';
+import { describe, test } from 'node:test';
+import { bindMount } from '../../test/support/plan-config.js';
+import { everyStep } from '../../test/support/every-step.js';
+import type { Call } from '../plan/call.js';
+import type { Encoded } from '../plan/encode.js';
+import { lower } from '../plan/lower/index.js';
+import type { Step } from '../plan/step.js';
+import { describeFailure } from './failure.js';
+
+type Errno = keyof typeof constants.errno;
+
+/** As if the plan were one step's calls, an op each. */
+function encoded(step: number, calls: readonly Call[]): Encoded {
+  const locate: Encoded['locate'] = (op) => {
+    const call = calls[op];
+    return call && { step, call };
+  };
+  return { bytes: new Uint8Array(), opCount: calls.length, locate };
+}
+
+/** Steps are looked at one by one here, and a step alone need not be a plan that can be encoded. */
+function encodedAs(step: number, calls: readonly Call[]): Encoded {
+  return {
+    bytes: new Uint8Array(),
+    opCount: calls.length,
+    locate: (op) => (calls[op] ? { step, call: calls[op] } : undefined),
+  };
+}
+
+/** What a failure of a step reads like. */
+function failing(step: Step, errno: Errno, syscall?: string): Error & Record<string, unknown> {
+  const calls = lower(step);
+  const op = calls.findIndex((call) => call.op === 'call' && call.name === syscall);
+  const failure = { op: Math.max(0, op), errno: constants.errno[errno] };
+  return describeFailure({ steps: [{ op: 'pivot' }, step] }, encodedAs(1, calls), failure) as never;
+}
+
+const exec = (command: string, paths = [command]): Step => ({ op: 'exec', paths, argv: [command], env: [] });
+
+describe('describeFailure()', () => {
+  test('names the step, its place, the system call and the errno', () => {
+    const error = failing({ op: 'hostname', name: 'box' }, 'EPERM', 'sethostname');
+    assert.equal(error['code'], 'ERR_STEP');
+    assert.equal(error['kind'], 'permission-denied');
+    assert.equal(error['syscall'], 'sethostname');
+    assert.equal(error['errno'], 'EPERM');
+    assert.match(
+      error.message,
+      /step 2 of 2, set the host name to box: sethostname failed with EPERM \(operation not permitted\)/,
+    );
+  });
+
+  test('has words for every step and every errno that Linux knows', () => {
+    for (const step of everyStep().filter(({ op }) => op !== 'exec')) {
+      for (const errno of ['EPERM', 'ENOENT', 'EINVAL', 'ENOSYS', 'ENOSPC', 'EIO', 'ENOTDIR'] as const) {
+        const failure = { op: 0, errno: constants.errno[errno] };
+        const error = describeFailure({ steps: [step] }, encodedAs(0, lower(step)), failure);
+        assert.equal(error.code, 'ERR_STEP');
+        assert.match(error.message, new RegExp(`step 1 of 1, .+${errno} \\(.+\\)$`));
+        assert.doesNotMatch(`${error.message} ${error.fix ?? ''}`, /undefined|\[object|NaN/);
+      }
+    }
+  });
+
+  test('gives an errno without a name its number, and a step that is not in the plan no words', () => {
+    const plan = { steps: [{ op: 'umask', mask: 0 }] as const };
+    const unknown = describeFailure(plan, encoded(0, []), { op: 9, errno: 4095 });
+    assert.match(unknown.message, /an unknown step: errno 4095/);
+  });
+
+  test('makes a missing command ERR_COMMAND_NOT_FOUND, in the words that docker and Podman read', () => {
+    const byName = failing(exec('nosuch', ['/usr/bin/nosuch', '/bin/nosuch']), 'ENOENT');
+    assert.equal(byName['code'], 'ERR_COMMAND_NOT_FOUND');
+    assert.equal(byName['kind'], 'not-found');
+    assert.match(byName.message, /"nosuch".*\$PATH.*no such file or directory/);
+    const byPath = failing(exec('/opt/nosuch'), 'ENOENT');
+    assert.match(byPath.message, /no such file or directory.*interpreter/);
+    assert.equal(failing(exec('/etc/passwd/x'), 'ENOTDIR')['code'], 'ERR_COMMAND_NOT_FOUND');
+  });
+
+  test('makes a command that cannot be executed ERR_COMMAND_NOT_EXECUTABLE', () => {
+    const denied = failing(exec('/etc/passwd'), 'EACCES');
+    assert.deepEqual([denied['code'], denied['kind']], ['ERR_COMMAND_NOT_EXECUTABLE', 'not-executable']);
+    assert.match(denied.message, /permission denied/);
+    assert.match(failing(exec('/bin/data'), 'ENOEXEC').message, /exec format error/);
+  });
+
+  test('sorts errnos into kinds', () => {
+    const kind = (errno: Errno): unknown => failing({ op: 'pivot' }, errno)['kind'];
+    assert.deepEqual((['EACCES', 'ENOENT', 'ENOSYS', 'ENOSPC', 'EBUSY'] as const).map(kind), [
+      'permission-denied',
+      'not-found',
+      'unsupported',
+      'resource-exhausted',
+      'kernel',
+    ]);
+  });
+
+  test('says what to do where it is known', () => {
+    const fix = (step: Step, errno: Errno): string => String(failing(step, errno)['fix']);
+    assert.match(fix({ op: 'working-directory', path: '/nowhere' }, 'ENOENT'), /"\/nowhere".*-w/);
+    assert.match(fix({ op: 'working-directory', path: '/x' }, 'EXDEV'), /outside/);
+    assert.match(fix({ op: 'sysctl', path: 'net/ipv4/x', value: '1' }, 'EINVAL'), /value/);
+    assert.match(fix({ op: 'clone', kinds: ['user'], undumpable: false }, 'EPERM'), /user namespaces/);
+    assert.match(fix({ op: 'clone', kinds: ['net'], undumpable: false }, 'ENOSPC'), /max_/);
+    assert.match(fix({ op: 'join-namespace', kind: 'net' }, 'EINVAL'), /net namespace/);
+    assert.match(fix({ op: 'bind', mount: bindMount(), index: 0 }, 'ENOTDIR'), /directory/);
+    assert.match(fix({ op: 'pivot' }, 'ENOSYS'), /5\.12/);
+  });
+});
