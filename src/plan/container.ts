@@ -23,6 +23,9 @@ export function planContainer(config: ContainerConfig, facts: HostFacts): Plan {
     { op: 'supervise', orphans: namespaces.pid.from !== 'new', termios: config.callerTermios },
 
     { op: 'enter', waitForIds: newUserNamespace },
+    ...(config.timeOffsets && timeInside(config, facts)
+      ? [{ op: 'time-offsets', ...config.timeOffsets } as const]
+      : []),
     // Sources first: they name things of the host, and nothing of the host is in sight later.
     ...binds(config.mounts).map(({ mount, index }): Step => ({ op: 'open-source', mount, index })),
     ...(namespaces.mnt.from === 'new' ? [{ op: 'propagation' } as const] : []),
@@ -101,9 +104,16 @@ function beforeClone(config: ContainerConfig, facts: HostFacts, ownMounts: boole
     // All are opened first: their paths mean something else once the mount namespace has changed.
     ...joins.map(([kind, path]): Step => ({ op: 'open-namespace', kind, path })),
     ...order.map(([kind]): Step => ({ op: 'join-namespace', kind })),
-    ...(config.timeOffsets ? [{ op: 'time-offsets', ...config.timeOffsets } as const] : []),
+    ...(config.timeOffsets && !timeInside(config, facts)
+      ? [{ op: 'time-offsets', ...config.timeOffsets } as const]
+      : []),
     ...(ownMounts ? [{ op: 'own-mounts' } as const] : []),
   ];
+}
+
+/** An ordinary user has the right to make one only inside the new user namespace. */
+function timeInside({ namespaces }: ContainerConfig, { uid }: HostFacts): boolean {
+  return namespaces.user.from === 'new' && uid !== 0;
 }
 
 function joined({ namespaces }: ContainerConfig): [NamespaceKind, string][] {
@@ -242,7 +252,10 @@ function systemMounts(config: ContainerConfig, facts: HostFacts): Step[] {
   ): FileSystemMount => ({ kind: 'filesystem', type, target, data, readOnly, noexec, nosuid: true, nodev });
   const mount = (spec: FileSystemMount, keep?: string): Step => ({ op: 'mount', mount: spec, keep });
   return [
-    mount(fileSystem('proc', 'proc', []), 'proc'),
+    // procfs shows a PID namespace, and only its owner may mount it.
+    mapped && namespaces.pid.from === 'host'
+      ? { op: 'bind-system', source: '/proc', target: 'proc', readOnly: false, keep: 'proc' }
+      : mount(fileSystem('proc', 'proc', []), 'proc'),
     { op: 'devices', devices: config.devices, bind: mapped },
     mount(
       fileSystem(
@@ -255,7 +268,7 @@ function systemMounts(config: ContainerConfig, facts: HostFacts): Step[] {
     ),
     // POSIX shared memory is files: to share the host's IPC namespace is to share these as well.
     namespaces.ipc.from === 'host'
-      ? { op: 'bind-system', source: '/dev/shm', target: 'dev/shm', readOnly: false }
+      ? { op: 'bind-system', source: '/dev/shm', target: 'dev/shm', readOnly: false, keep: undefined }
       : mount(
           fileSystem('tmpfs', 'dev/shm', [
             ['mode', '1777'],
@@ -266,7 +279,15 @@ function systemMounts(config: ContainerConfig, facts: HostFacts): Step[] {
     ...(!mapped || namespaces.ipc.from === 'new' ? [mount(fileSystem('mqueue', 'dev/mqueue', []))] : []),
     // sysfs shows a network namespace, and only its owner may mount it.
     ...(mapped && namespaces.net.from !== 'new'
-      ? [{ op: 'bind-system', source: '/sys', target: 'sys', readOnly: !writableSystem } as const]
+      ? [
+          {
+            op: 'bind-system',
+            source: '/sys',
+            target: 'sys',
+            readOnly: !writableSystem,
+            keep: undefined,
+          } as const,
+        ]
       : [
           mount(fileSystem('sysfs', 'sys', [], { readOnly: !writableSystem })),
           ...(facts.cgroups.length === 0

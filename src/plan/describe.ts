@@ -147,10 +147,7 @@ export function describeStep(step: Step): StepDescription {
     case 'bind-system':
       return {
         what: `show the host’s ${step.source}${step.readOnly ? ', read-only' : ''}`,
-        why:
-          step.source === '/sys'
-            ? 'only the owner of a network namespace may mount its own'
-            : 'the container shares the host’s IPC namespace, and shared memory is part of that',
+        why: sharedReasons[step.source] ?? 'it is shared with the host',
       };
     case 'cgroups':
       return {
@@ -285,6 +282,12 @@ function mountReason({ type, target }: FileSystemMount): string {
   if (target === 'dev/shm') return 'shared memory of its own, limited in size';
   return mountReasons[type] ?? 'as asked for';
 }
+
+const sharedReasons: Readonly<Record<string, string>> = {
+  '/proc': 'only the owner of a PID namespace may mount its own',
+  '/sys': 'only the owner of a network namespace may mount its own',
+  '/dev/shm': 'the container shares the host’s IPC namespace, and shared memory is part of that',
+};
 
 const mountReasons: Readonly<Record<string, string>> = {
   proc: 'after the PID namespace exists: it shows that one',

@@ -302,14 +302,14 @@ describe('encodePlan()', () => {
   test('tells the call behind each op, pokes included', () => {
     const chdir = call('chdir', [fdPath('fd')]);
     const set: Call = { op: 'set', store: 'fd', value: 3 };
-    const { opCount, locate, bytes } = encodePlan([{ calls: [] }, { calls: [set, chdir] }], { preset: 1 });
-    assert.equal(opCount, decode(bytes).ops.length);
-    const found = [0, 1, 2, 3].map((op) => locate(op));
+    const encoded = encodePlan([{ calls: [] }, { calls: [set, chdir] }], { preset: 1 });
+    assert.equal(encoded.opCount, decode(encoded.bytes).ops.length);
+    const found = [0, 1, 2, 3].map((op) => encoded.locate(op));
     assert.deepEqual(
       found.slice(1),
       [set, chdir, chdir].map((call) => ({ step: 1, call })),
     );
-    assert.equal(locate(opCount), undefined);
+    assert.equal(encoded.locate(encoded.opCount), undefined);
   });
 
   test('stays within bounds for every configuration', () => {

@@ -69,6 +69,8 @@ export type Step =
       readonly source: string;
       readonly target: string;
       readonly readOnly: boolean;
+      /** The slot that goes on holding the mount. */
+      readonly keep: string | undefined;
     }
   | { readonly op: 'cgroups'; readonly hierarchies: readonly CgroupMount[]; readonly readOnly: boolean }
   | { readonly op: 'bind'; readonly mount: BindMount; readonly index: number }

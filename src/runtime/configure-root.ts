@@ -32,6 +32,15 @@ export function checkRootfs({ rootfs = '' }: ContainerOptions): Rootfs {
       cause,
     });
   }
+  const root = statSync('/');
+  if (stats.ino === root.ino && stats.dev === root.dev) {
+    throw invalid(
+      'ERR_ROOTFS',
+      action,
+      'it is the root of this machine',
+      'leave --rootfs out: the machine’s own root, with its secrets hidden, is the default',
+    );
+  }
   if (!stats.isDirectory()) {
     throw invalid(
       'ERR_ROOTFS',
@@ -140,9 +149,18 @@ export function configureUser(
         'ERR_USER_UNMAPPED',
         `Cannot run as the user ${user.uid}:${user.gid}`,
         'the container’s user namespace does not map that id',
-        'map it with --uidmap and --gidmap, or choose another user',
+        idMap.denySetgroups
+          ? 'an ordinary user has one id in the container, 0; leave --user out'
+          : 'map it with --uidmap and --gidmap, or choose another user',
       );
     }
+  }
+  if (idMap?.denySetgroups === true && options.groupAdd !== undefined && options.groupAdd.length > 0) {
+    throw new WarrenError('ERR_GROUP_DENIED', `Cannot add the group ${quote(options.groupAdd.join(', '))}`, {
+      kind: 'permission-denied',
+      why: 'the kernel lets an ordinary user map ids only where setgroups(2) is denied',
+      fix: 'leave --group-add out, or run as root',
+    });
   }
   return user;
 }

@@ -121,7 +121,7 @@ function remedy(step: Step, errno: string): string | undefined {
         : undefined;
     case 'mount':
       if (step.mount.type === 'proc' && errno === 'EPERM')
-        return 'the present /proc is partly covered, and a user namespace may not uncover it';
+        return 'in a user namespace, /proc can be mounted only for a PID namespace of its own (leave --pid out), and where the present /proc is nowhere covered';
       return errno === 'ENOTDIR'
         ? `${quote(`/${step.mount.target}`)} is no directory in the root`
         : undefined;

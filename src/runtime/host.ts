@@ -78,7 +78,10 @@ export function namespaceIdentity(path: string): string {
     throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot use the namespace ${quote(path)}`, {
       kind: errno === 'EACCES' || errno === 'EPERM' ? 'permission-denied' : 'not-found',
       why: `${errno ?? 'error'} when looking at it`,
-      fix: 'see which there are with: lsns, ip netns list',
+      fix:
+        errno === 'EACCES' || errno === 'EPERM'
+          ? 'looking into another process needs its user id and capabilities, or CAP_SYS_PTRACE: run as root'
+          : 'see which there are with: lsns, ip netns list',
       syscall: 'stat',
       errno,
       cause,

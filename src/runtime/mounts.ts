@@ -21,7 +21,7 @@ export function configureMounts(options: ContainerOptions): ConfiguredMount[] {
     );
   }
   return specs
-    .map((spec) => (spec.type === 'bind' ? configureBind(spec) : configureFileSystem(spec)))
+    .map((spec) => (spec.type === 'bind' ? configureBind(spec) : configureFileSystem(spec, options)))
     .sort((a, b) => depth(a.target) - depth(b.target));
 }
 
@@ -69,7 +69,19 @@ function lookAtSource(source: string): Stats {
   }
 }
 
-function configureFileSystem(spec: MountSpec): FileSystemMount {
+/**
+ * A second procfs, sysfs or cgroup file system has nothing masked, and root in the container is root to many of its files
+ * (`kernel.core_pattern`): read-only, unless that is waived. Not so at /proc itself, which is treated as our own.
+ */
+function isReadOnly(
+  { type, target, readOnly }: MountSpec,
+  { privileged = false }: ContainerOptions,
+): boolean {
+  if (readOnly !== undefined) return readOnly;
+  return ['proc', 'sysfs', 'cgroup'].includes(type) && target !== '/proc' && !privileged;
+}
+
+function configureFileSystem(spec: MountSpec, options: ContainerOptions): FileSystemMount {
   const data: [string, string | null][] = [];
   if (spec.type === 'tmpfs') {
     data.push(['mode', (spec.tmpfsMode ?? 0o1777).toString(8)]);
@@ -81,7 +93,7 @@ function configureFileSystem(spec: MountSpec): FileSystemMount {
     type: spec.type === 'cgroup' ? 'cgroup2' : spec.type,
     target: spec.target.slice(1),
     data,
-    readOnly: spec.readOnly ?? false,
+    readOnly: isReadOnly(spec, options),
     noexec: spec.noexec ?? false,
     nosuid: spec.nosuid ?? false,
     nodev: spec.nodev ?? false,

@@ -46,13 +46,14 @@ export function bind({ mount: spec, index }: StepOf<'bind'>): Call[] {
 }
 
 /** A part of the host's tree, with what is mounted below it. */
-export function bindSystem({ source, target, readOnly }: StepOf<'bind-system'>): Call[] {
+export function bindSystem({ source, target, readOnly, keep }: StepOf<'bind-system'>): Call[] {
+  const name = keep ?? 'mount';
   return [
     call('open_tree', [c.AT_FDCWD, source, c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE], {
-      store: 'mount',
+      store: name,
     }),
     setAttributes(
-      slot('mount'),
+      slot(name),
       mountAttributes(
         c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC | (readOnly ? c.MOUNT_ATTR_RDONLY : 0),
         0,
@@ -60,8 +61,8 @@ export function bindSystem({ source, target, readOnly }: StepOf<'bind-system'>):
       ),
       { recursive: true },
     ),
-    ...attachBelowRoot('mount', target),
-    call('close', [slot('mount')]),
+    ...attachBelowRoot(name, target),
+    ...(keep === undefined ? [call('close', [slot(name)])] : []),
   ];
 }
 

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import ts from 'typescript';
+import { finish, repositoryRoot } from '../support/cli.js';
+import { assertFakeHost } from '../support/fake-host.js';
+import { assertNoTraces, takeTraces } from '../support/leaks.js';
+
+assertFakeHost();
+
+interface Example {
+  readonly title: string;
+  readonly code: string;
+  /** What its `// →` comments say. */
+  readonly output: readonly string[];
+}
+
+/** The ```ts blocks of a page, named after their headings. */
+function examplesOf(page: string): Example[] {
+  const text = readFileSync(join(repositoryRoot, 'docs', page), 'utf8');
+  const counts = new Map<string, number>();
+  let heading = '';
+  return [...text.matchAll(/^#+ (.*)$|^```ts\n([\s\S]*?)^```$/gm)].flatMap(([, title, code]) => {
+    if (code === undefined) {
+      heading = title ?? '';
+      return [];
+    }
+    const number = (counts.get(heading) ?? 0) + 1;
+    counts.set(heading, number);
+    const output = [...code.matchAll(/\/\/ → (.*)$/gm)].map(([, line = '']) => line);
+    return [{ title: `${heading}, example ${number}`, code, output }];
+  });
+}
+
+/** As JavaScript for this Node.js, with `warren` being the built package. */
+function toModule(code: string): string {
+  const { outputText, diagnostics = [] } = ts.transpileModule(code, {
+    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+    reportDiagnostics: true,
+  });
+  assert.deepEqual(diagnostics, []);
+  const exports = (
+    JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
+      exports: Record<string, string>;
+    }
+  ).exports;
+  return outputText.replace(/from 'warren(\/[a-z]+)?'/g, (_, entry: string | undefined) => {
+    const file = exports[`.${entry ?? ''}`] ?? assert.fail(`warren${entry} is no entry of the package`);
+    return `from '${pathToFileURL(join(repositoryRoot, file)).href}'`;
+  });
+}
+
+const examples = examplesOf('library.md');
+
+test('docs/library.md has examples that print', () => {
+  assert.ok(examples.length >= 10);
+  for (const { title, output } of examples) assert.ok(output.length > 0, title);
+});
+
+for (const { title, code, output } of examples) {
+  test(`docs/library.md: ${title} prints what it says, and leaves nothing`, async () => {
+    const before = takeTraces();
+    const child = spawn(process.execPath, ['--input-type=module', '-'], { env: process.env });
+    child.stdin.end(toModule(code));
+    const result = await finish(child);
+    assert.deepEqual(
+      { code: result.code, stderr: result.stderr, lines: result.stdout.trimEnd().split('\n') },
+      { code: 0, stderr: '', lines: output },
+    );
+    await assertNoTraces(before);
+  });
+}
