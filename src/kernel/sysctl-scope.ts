@@ -32,7 +32,7 @@ const utsKeys: ReadonlySet<string> = new Set(['kernel/hostname', 'kernel/domainn
 const hostReasons: ReadonlyMap<string, string> = new Map([
   [
     'kernel/pid_max',
-    'before Linux 6.14 the whole machine has one kernel.pid_max; limit processes with a pids cgroup instead.',
+    'the whole machine had one kernel.pid_max before Linux 6.14 gave each PID namespace its own, and a start should not depend on that; limit processes with a pids cgroup instead.',
   ],
   ['kernel/ns_last_pid', 'kernel.ns_last_pid serves checkpoint and restore, and is not a setting.'],
   [

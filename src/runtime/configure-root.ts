@@ -1,5 +1,5 @@
 /** The root file system, and who the command is in it. */
-import { closeSync, fstatSync, readFileSync, statSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { WarrenError, invalid, quote } from '../errors.js';
 import { resolveUser, type ResolvedUser } from '../kernel/passwd.js';
 import { parseSize } from '../kernel/size.js';
@@ -74,7 +74,8 @@ export function configureRoot(
   }
   if (options.rw === true) return { root: { kind: 'directory', path: rootfs.path }, binds: [] };
   const { uid, gid, mode } = rootfs.stats;
-  const etc = statSync(`${rootfs.path}/etc`, { throwIfNoEntry: false });
+  // Not through a link: the layer would hide it behind a directory of three files.
+  const etc = lstatSync(`${rootfs.path}/etc`, { throwIfNoEntry: false });
   return {
     binds: [],
     root: {
