@@ -76,7 +76,7 @@ if wanted unit; then
   files=$(find build/src -name '*.test.js' | grep -E -e "$pattern" | sort || :)
   # shellcheck disable=SC2086
   if [ -n "$files" ]; then
-    node --test --test-reporter=spec --test-concurrency=2 $files 8<&- || note 'unit tests'
+    node --test --test-timeout=120000 --test-reporter=spec --test-concurrency=2 $files 8<&- || note 'unit tests'
   fi
 fi
 
@@ -89,7 +89,7 @@ if wanted privileged; then
   else
     for file in $files; do
       step "privileged tests: $file"
-      sh scripts/fake-host.sh node --test --test-reporter=spec "$file" 8<&- || note "$file"
+      sh scripts/fake-host.sh node --test --test-timeout=180000 --test-reporter=spec "$file" 8<&- || note "$file"
     done
   fi
 fi

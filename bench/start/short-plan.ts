@@ -8,7 +8,7 @@ export function shortPlan(rootfs: string): Plan {
     steps: [
       { op: 'clone', kinds: ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'], undumpable: false },
       { op: 'supervise', orphans: false, termios: undefined },
-      { op: 'enter', waitForIds: false },
+      { op: 'enter', userNamespace: 'none' },
       { op: 'propagation' },
       { op: 'directory-root', path: rootfs },
       { op: 'attach-root' },

@@ -77,6 +77,7 @@ static __attribute__((noreturn)) void fail(struct machine *machine, uint32_t ind
     sys(__NR_kill, machine->child, SIGKILL);
     sys(__NR_wait4, machine->child, 0, __WALL, 0);
   }
+  end_groups(machine);
   struct message message = {.type = MSG_FAILED, .a = (int32_t)index, .b = (int32_t)-error};
   send_message((int)machine->slots[SLOT_REPORT], &message, -1);
   leave(EXIT_LAUNCHER);
@@ -151,6 +152,10 @@ static long execute(struct machine *machine, const struct op *op) {
       return become_init((int)a[0], (const void *)(uintptr_t)a[1], (const void *)(uintptr_t)a[2]);
     case OP_EXIT:
       leave((int)a[0]);
+    case OP_CGROUP:
+      return make_group(machine, (int)a[0], (const char *)(uintptr_t)a[1], (const char *)(uintptr_t)a[2]);
+    case OP_COLLECT:
+      return collect_group((int)a[0], (const char *)(uintptr_t)a[1]);
     default:
       return -ENOSYS;
   }
@@ -203,6 +208,7 @@ static void run_plan(struct machine *machine) {
     }
     if (op->store != NO_SLOT) machine->slots[op->store] = result;
     if (result == 0 && op->zero_skip) {
+      machine->group_count = 0;
       i += (uint32_t)op->zero_skip;
     } else {
       if (op->zero_skip) machine->child = result;

@@ -51,7 +51,9 @@ enum op_code {
   OP_EXEC = 8,      /* execve of each NUL-separated path at args[0] (ends with an empty one) with argv args[1], envp args[2] */
   OP_SUPERVISE = 9, /* stay as the parent: see supervise.c. Does not return. */
   OP_INIT = 10,     /* fork; the parent stays as a small init: supervise.c. Returns in the child. args: 1 = take the terminal, capset(2)'s two */
-  OP_EXIT = 11      /* exit with code args[0] */
+  OP_EXIT = 11,     /* exit with code args[0] */
+  OP_CGROUP = 12,   /* make and lock group args[1] below args[0], removed at the end; args[2]: its file with oom_kill, or "" → store */
+  OP_COLLECT = 13   /* remove group args[1] below args[0] if nobody holds it → store: enum collected */
 };
 
 struct op {
@@ -69,15 +71,18 @@ struct op {
   uint64_t args[6];
 };
 
+enum collected { COLLECT_REMOVED = 0, COLLECT_ALIVE = 1, COLLECT_GONE = 2, COLLECT_FAILED = 3 };
+
 /* What goes over the control socket, both ways: one packet each, a descriptor may ride along. */
 enum message_type {
   MSG_FAILED = 1,   /* a = index of the op, b = errno */
   MSG_RUNNING = 2,  /* a = pid as the launcher sees it; carries a pidfd of it */
-  MSG_EXITED = 3,   /* a = wait status, b,c,d = see struct message */
+  MSG_EXITED = 3,   /* a = wait status, b = kills for want of memory; the rest: see struct message */
   MSG_TERMINAL = 4, /* carries the master of the container's terminal */
   MSG_DATA = 5,     /* bytes for whoever asked: probes */
   MSG_ALIVE = 6,    /* no meaning; fails when the other side is gone */
-  MSG_SIGNAL = 16   /* to the launcher: send signal a to the command */
+  MSG_SIGNAL = 16,  /* to the launcher: send signal a to the command */
+  MSG_CANCEL = 17   /* to the launcher: end the start, unless the command is executing already */
 };
 
 struct message {

@@ -80,6 +80,26 @@ struct rusage_ {
   long rest[13];
 };
 
+/* Passes on what the process inside says, until it says no more for now; *channel becomes -1 when it never will again. */
+static void drain_channel(int *channel, int64_t pid, int pidfd, int *failed) {
+  for (;;) {
+    struct packet packet;
+    receive(*channel, &packet);
+    if (packet.length == -EAGAIN) return;
+    if (packet.length <= 0) break;
+    if (packet.message.type == MSG_FAILED) *failed = 1;
+    if (packet.message.type != MSG_ALIVE) send_message(FD_CONTROL, &packet.message, packet.fd);
+    if (packet.fd >= 0) sys(__NR_close, packet.fd);
+  }
+  /* Closed by execve (every descriptor of ours is close-on-exec), or by death. */
+  sys(__NR_close, *channel);
+  *channel = -1;
+  if (!*failed) {
+    struct message running = {.type = MSG_RUNNING, .a = (int32_t)pid};
+    send_message(FD_CONTROL, &running, pidfd);
+  }
+}
+
 void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t channel, int64_t children, int64_t terminal,
                void *saved_termios) {
   uint8_t termios[64];
@@ -97,25 +117,8 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
   for (;;) {
     if (sys(__NR_ppoll, watched, 3, 0, 0, 8) < 0) continue;
 
-    if (watched[1].revents) {
-      struct packet packet;
-      receive((int)channel, &packet);
-      if (packet.length > 0) {
-        if (packet.message.type == MSG_FAILED) failed = 1;
-        if (packet.message.type != MSG_ALIVE) send_message(FD_CONTROL, &packet.message, packet.fd);
-        if (packet.fd >= 0) sys(__NR_close, packet.fd);
-        continue; /* there may be more; drain it before a death is looked at */
-      }
-      if (packet.length != -EAGAIN) {
-        /* Closed by execve (every descriptor of ours is close-on-exec), or by death. */
-        sys(__NR_close, channel);
-        watched[1].fd = -1;
-        if (!failed) {
-          struct message running = {.type = MSG_RUNNING, .a = (int32_t)pid};
-          send_message(FD_CONTROL, &running, (int)pidfd);
-        }
-      }
-    }
+    /* Its last words, before its death is looked at. */
+    if (watched[1].revents) drain_channel(&watched[1].fd, pid, (int)pidfd, &failed);
 
     if (watched[0].revents) {
       struct packet packet;
@@ -123,6 +126,13 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
       if (packet.fd >= 0) sys(__NR_close, packet.fd);
       if (packet.length > 0) {
         if (packet.message.type == MSG_SIGNAL) sys(__NR_pidfd_send_signal, pidfd, packet.message.a, 0, 0);
+        if (packet.message.type == MSG_CANCEL) {
+          if (watched[1].fd >= 0) drain_channel(&watched[1].fd, pid, (int)pidfd, &failed);
+          if (watched[1].fd >= 0) {
+            failed = 1; /* its end is not to be taken for an execve */
+            sys(__NR_pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+          }
+        }
       } else if (packet.length != -EAGAIN) {
         /* Whoever started us is gone, perhaps by SIGKILL: nothing of the container may outlive it. */
         abandoned = 1;
@@ -137,11 +147,13 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
       long waited = sys(__NR_wait4, pid, &status, __WALL | WNOHANG, &usage);
       if (waited != pid) continue;
       if (children >= 0) end_orphans((int)children);
+      int kills = end_groups(machine);
       if (abandoned && terminal >= 0) sys(__NR_ioctl, terminal, TCSETS_, termios);
       if (!abandoned) {
         struct message exited = {
             .type = MSG_EXITED,
             .a = status,
+            .b = kills,
             .user_us = (uint64_t)usage.user.tv_sec * 1000000 + (uint64_t)usage.user.tv_usec,
             .system_us = (uint64_t)usage.system.tv_sec * 1000000 + (uint64_t)usage.system.tv_usec,
             .max_rss_bytes = (uint64_t)usage.max_rss_kb * 1024,

@@ -32,6 +32,7 @@ class FakeContainer extends EventEmitter {
       signal: undefined,
       timedOut: false,
       isCanceled: false,
+      oomKilled: false,
       usage: { userMs: 0, systemMs: 0, maxRssBytes: 0 },
     };
   }
@@ -78,15 +79,29 @@ test('attend() leaves no signal handler behind', async () => {
 });
 
 test('attend() aborts a start at SIGINT and returns 130, and does not mind SIGUSR1 then', async () => {
-  const start: StartContainer = async (_argv, { signal }) => {
-    assert.ok(signal);
-    const aborted = once(signal, 'abort');
+  const start: StartContainer = async (_argv, { startSignal }) => {
+    assert.ok(startSignal);
+    const aborted = once(startSignal, 'abort');
     process.kill(process.pid, 'SIGUSR1');
     process.kill(process.pid, 'SIGINT');
     await aborted;
     throw new WarrenError('ERR_ABORTED', 'Cannot start', { kind: 'cancelled' });
   };
   assert.equal(await attend(start, ['x'], {}, io), 130);
+});
+
+test('attend() hands the command a signal that came too late to prevent its start', async () => {
+  const container = new FakeContainer();
+  const start: StartContainer = async (_argv, { startSignal }) => {
+    assert.ok(startSignal);
+    const aborted = once(startSignal, 'abort');
+    process.kill(process.pid, 'SIGTERM');
+    await aborted;
+    container.once('signal', () => setImmediate(() => container.emit('end', 7)));
+    return container;
+  };
+  assert.equal(await attend(start, ['x'], {}, io), 7);
+  assert.deepEqual(container.signals, ['SIGTERM']);
 });
 
 test('attend() gives the command /dev/null without -i, and never a terminal of the caller', async () => {

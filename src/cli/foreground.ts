@@ -60,7 +60,7 @@ export async function attend(
   const signals = new SignalRelay();
   try {
     const stdio = io.tty ? await terminalStdio(io.interactive) : await plainStdio(io.interactive);
-    const container = await start(command, { ...options, ...stdio, signal: signals.startSignal });
+    const container = await start(command, { ...options, ...stdio, startSignal: signals.startSignal });
     return await stayWith(container, io, signals);
   } catch (error) {
     const interrupted = signals.interruptedBy;
@@ -81,19 +81,27 @@ async function stayWith(
   const { stdin, stdout, stderr, terminal } = container;
   if (terminal === null && stdin === null && stdout === null && stderr === null) {
     signals.passTo(container);
-    return (await container.wait()).exitCode;
+    return tellEnd(await container.wait());
   }
   const { relayStreams, relayTerminal } = await import('./relay.js');
   // A terminal of the container's own tells its processes of its new size by itself.
   signals.passTo(container, terminal ? ['SIGWINCH'] : []);
   const relay = terminal ? relayTerminal(terminal, io.interactive) : relayStreams(container);
+  let status: ExitStatus;
   try {
-    const { exitCode } = await container.wait();
+    status = await container.wait();
     await relay.drained;
-    return exitCode;
   } finally {
     relay.restore();
   }
+  return tellEnd(status);
+}
+
+/** The exit code; what it does not say is said. */
+function tellEnd({ exitCode, oomKilled }: ExitStatus): number {
+  if (oomKilled)
+    writeText(STDERR, 'warren: note: a process was killed: the container was at its limit of memory\n');
+  return exitCode;
 }
 
 /**

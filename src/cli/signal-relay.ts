@@ -56,6 +56,8 @@ export class SignalRelay {
   passTo(target: SignalTarget, except: readonly NodeJS.Signals[] = []): void {
     this.target = target;
     this.kept = new Set(except);
+    // It came too late to prevent the start, so it is the command's.
+    if (this.interruptedBy !== undefined) this.receive(this.interruptedBy);
   }
 
   stop(): void {

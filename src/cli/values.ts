@@ -34,6 +34,12 @@ export function parseInteger(option: string, text: string): number {
   throw badValue(option, text, 'it is not a whole number', 'write plain digits');
 }
 
+/** A decimal number: `2`, `0.5`, `.5`. */
+export function parseDecimal(option: string, text: string): number {
+  if (/^(\d+(\.\d*)?|\.\d+)$/.test(text)) return Number(text);
+  throw badValue(option, text, 'it is not a number', 'write for example 1.5');
+}
+
 /** An octal mode: `022`, `0o22`, `22`. */
 export function parseOctal(option: string, text: string): number {
   if (/^(0o)?[0-7]{1,4}$/.test(text)) return Number.parseInt(text.replace('0o', ''), 8);

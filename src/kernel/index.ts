@@ -1,5 +1,6 @@
 /** What the kernel says and takes: names, numbers, masks and the texts of /proc, without side effects unless a name says "read". */
 export * from './capabilities.js';
+export * from './cgroup/index.js';
 export * from './idmap.js';
 export * from './mountinfo.js';
 export * from './net-sysctls.js';

@@ -100,6 +100,22 @@ export type Call =
       readonly data: Uint8Array;
     }
   | { readonly op: 'exit'; readonly code: number }
+  | {
+      /** Makes a control group, locked as long as the launcher lives, which removes it at its end. */
+      readonly op: 'cgroup';
+      readonly parent: SlotRef;
+      readonly name: string;
+      /** Its file that counts kills for want of memory; `` for none. */
+      readonly events: string;
+      readonly store: string;
+    }
+  | {
+      /** Removes a control group that nobody holds; stores what came of it. */
+      readonly op: 'collect';
+      readonly parent: SlotRef;
+      readonly name: string;
+      readonly store: string;
+    }
   | { readonly op: 'label'; readonly label: string };
 
 export type CallOptions = Pick<

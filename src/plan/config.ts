@@ -2,6 +2,7 @@
  * A checked configuration: what a planner takes. Every name is looked up, every number parsed, every default decided;
  * a planner only puts it in order. Made by runtime/ from the options of `run()`, later from an OCI config.
  */
+import type { CgroupWrite } from '../kernel/cgroup/limits.js';
 import type { NamespaceKind } from './constants.js';
 
 /** One line of /proc/PID/uid_map. */
@@ -103,6 +104,32 @@ export interface DeviceNode extends Owner {
   readonly source: string;
 }
 
+/** A directory that must be there, or be told something, before a group can be made below it. It stays. */
+export interface CgroupParent {
+  /** On the host, absolute. */
+  readonly path: string;
+  readonly make: boolean;
+  readonly writes: readonly CgroupWrite[];
+}
+
+/** The container's group in one hierarchy. */
+export interface CgroupGroup {
+  /** Directory on the host, absolute. */
+  readonly parent: string;
+  readonly writes: readonly CgroupWrite[];
+  /** Its file with a line `oom_kill N`. */
+  readonly events: string | undefined;
+  /** Where /sys/fs/cgroup has the hierarchy, and the group in it; see CgroupMount. */
+  readonly mount: CgroupMount;
+}
+
+export interface CgroupConfig {
+  /** Of each group's directory. */
+  readonly name: string;
+  readonly parents: readonly CgroupParent[];
+  readonly groups: readonly CgroupGroup[];
+}
+
 export interface ContainerConfig {
   readonly id: string;
   readonly argv: readonly string[];
@@ -149,6 +176,8 @@ export interface ContainerConfig {
     readonly hard: bigint;
   }[];
   readonly oomScoreAdj: number | undefined;
+  /** Groups of the container's own; undefined: it stays in the caller's. */
+  readonly cgroup: CgroupConfig | undefined;
   readonly terminal: { readonly rows: number; readonly columns: number } | undefined;
   /** The caller's terminal settings, put back by the launcher if the caller is killed while they are raw. */
   readonly callerTermios: Uint8Array | undefined;

@@ -240,6 +240,24 @@ describe('planContainer()', () => {
     });
   });
 
+  test('makes control groups first, and joins them before the cgroup namespace and anything that costs memory', () => {
+    const { config, facts: host } = everyConfig().find(({ name }) => name === 'limits')!;
+    const { steps } = planContainer(config, host);
+    assertOrder(
+      steps,
+      is('cgroup-parent'),
+      is('cgroup'),
+      is('clone'),
+      is('enter'),
+      is('join-cgroups'),
+      is('propagation'),
+      is('scratch'),
+    );
+    assert.ok(!find(steps, 'clone').kinds.includes('cgroup'));
+    assert.equal(find(steps, 'join-cgroups').namespace, true);
+    assert.ok(!stepsOf({}).some(is('cgroup-parent', 'cgroup', 'join-cgroups')));
+  });
+
   describe('with a new user namespace', () => {
     const range = { inside: 0, outside: 100_000, length: 65_536 };
     const mapped: Partial<ContainerConfig> = {
@@ -264,7 +282,7 @@ describe('planContainer()', () => {
         is('receive-root'),
         is('pivot'),
       );
-      assert.equal(find(stepsOf(mapped), 'enter').waitForIds, true);
+      assert.equal(find(stepsOf(mapped), 'enter').userNamespace, 'new');
     });
 
     test('gives the layer’s files to the outer id of their owner, and what is not mapped to nobody', () => {
@@ -337,7 +355,7 @@ describe('planContainer()', () => {
     test('in pieces: a skeleton first, then every overlay at its place', () => {
       const { config, facts: host } = everyConfig().find(({ name }) => name.includes('pieces'))!;
       const { steps } = planContainer(config, host);
-      assertOrder(steps, is('skeleton'), is('overlay'), is('attach-root'), is('attach-layer'), is('pivot'));
+      assertOrder(steps, is('skeleton'), is('attach-root'), is('overlay'), is('attach-layer'), is('pivot'));
       assert.equal(find(steps, 'attach-layer').at, 'etc');
       assert.equal(find(steps, 'layer-file').at, 'etc');
     });
@@ -356,6 +374,12 @@ describe('planContainer()', () => {
       const { steps } = planContainer(config, host);
       assert.equal(find(steps, 'bind-system').source, '/sys');
       assert.ok(!steps.some(mounts('sys')));
+    });
+
+    test('shows the container’s own group where it has one', () => {
+      const { config, facts: host } = everyConfig().find(({ name }) => name === 'limits')!;
+      const shown = find(planContainer(config, host).steps, 'cgroups').hierarchies;
+      assert.deepEqual(shown, [{ path: '', own: '/batch/warren-aaaaaaaaaaaa' }]);
     });
 
     test('has the cgroups below it, read-only unless privileged', () => {

@@ -1,5 +1,6 @@
 /** The planner of a container's start. Read the list top to bottom: the order is the product. */
 import type {
+  CgroupMount,
   ConfiguredMount,
   ContainerConfig,
   FileSystemMount,
@@ -17,21 +18,32 @@ export function planContainer(config: ContainerConfig, facts: HostFacts): Plan {
   const newUserNamespace = namespaces.user.from === 'new';
   const made = makeRoot(config, facts);
   const steps: Step[] = [
-    ...beforeClone(config, facts, made.by === 'launcher'),
+    // First: what is joined below may take the right to.
+    ...cgroups(config),
+    ...beforeClone(config, facts, made),
     { op: 'clone', kinds: newKinds(config), undumpable: joined(config).length > 0 },
     ...(newUserNamespace ? userNamespace(config, made) : []),
     { op: 'supervise', orphans: namespaces.pid.from !== 'new', termios: config.callerTermios },
 
-    { op: 'enter', waitForIds: newUserNamespace },
+    { op: 'enter', userNamespace: userNamespaceOf(config) },
+    // Before anything is allocated, and before the cgroup namespace, whose root is the group one is in.
+    ...(config.cgroup
+      ? [
+          {
+            op: 'join-cgroups',
+            count: config.cgroup.groups.length,
+            namespace: namespaces.cgroup.from === 'new',
+          } as const,
+        ]
+      : []),
     ...(config.timeOffsets && timeInside(config, facts)
       ? [{ op: 'time-offsets', ...config.timeOffsets } as const]
       : []),
     // Sources first: they name things of the host, and nothing of the host is in sight later.
-    ...binds(config.mounts).map(({ mount, index }): Step => ({ op: 'open-source', mount, index })),
+    ...(made.by === 'container' ? openSources(config) : []),
     ...(namespaces.mnt.from === 'new' ? [{ op: 'propagation' } as const] : []),
-    ...(made.by === 'launcher'
-      ? [{ op: 'receive-root' } as const, { op: 'attach-root' } as const]
-      : made.steps),
+    ...(made.by === 'launcher' && newUserNamespace ? [{ op: 'receive-root' } as const] : []),
+    ...(made.by === 'launcher' ? [{ op: 'attach-root' } as const] : made.steps),
 
     ...systemMounts(config, facts),
     ...config.mounts.map((mount, index): Step =>
@@ -92,7 +104,7 @@ export function planContainer(config: ContainerConfig, facts: HostFacts): Plan {
 const CAP_KILL = 1n << 5n;
 
 /** Existing namespaces are entered before new ones are made, so that the new ones belong to the right user namespace. */
-function beforeClone(config: ContainerConfig, facts: HostFacts, ownMounts: boolean): Step[] {
+function beforeClone(config: ContainerConfig, facts: HostFacts, made: MadeRoot): Step[] {
   const joins = joined(config);
   // As an ordinary user, the rights to enter the others come with the user namespace; as root, one has them before.
   const order =
@@ -103,17 +115,31 @@ function beforeClone(config: ContainerConfig, facts: HostFacts, ownMounts: boole
     ...(config.namespaces.pid.from === 'new' ? [] : [{ op: 'adopt-orphans' } as const]),
     // All are opened first: their paths mean something else once the mount namespace has changed.
     ...joins.map(([kind, path]): Step => ({ op: 'open-namespace', kind, path })),
+    // The sources of volumes, too, are opened with the rights of the caller; the new process inherits the descriptors.
+    ...(made.by === 'launcher' ? [...openSources(config), { op: 'own-mounts' } as const] : []),
+    // Once in a user namespace that exists, the launcher no longer has the rights of its caller.
+    ...(made.by === 'launcher' && userNamespaceOf(config) === 'joined'
+      ? [...made.steps, { op: 'detach-root', backstage: backstageMounts(made.steps) } as const]
+      : []),
     ...order.map(([kind]): Step => ({ op: 'join-namespace', kind })),
     ...(config.timeOffsets && !timeInside(config, facts)
       ? [{ op: 'time-offsets', ...config.timeOffsets } as const]
       : []),
-    ...(ownMounts ? [{ op: 'own-mounts' } as const] : []),
   ];
+}
+
+function backstageMounts(steps: readonly Step[]): number {
+  return steps.filter(({ op }) => op === 'attach-scratch' || op === 'overlay').length;
 }
 
 /** An ordinary user has the right to make one only inside the new user namespace. */
 function timeInside({ namespaces }: ContainerConfig, { uid }: HostFacts): boolean {
   return namespaces.user.from === 'new' && uid !== 0;
+}
+
+function userNamespaceOf({ namespaces }: ContainerConfig): 'none' | 'new' | 'joined' {
+  if (namespaces.user.from === 'host') return 'none';
+  return namespaces.user.from === 'new' ? 'new' : 'joined';
 }
 
 function joined({ namespaces }: ContainerConfig): [NamespaceKind, string][] {
@@ -123,9 +149,30 @@ function joined({ namespaces }: ContainerConfig): [NamespaceKind, string][] {
   });
 }
 
-/** A new time namespace is not made by clone3: its offsets must be set before anybody is in it. See time_namespaces(7). */
-function newKinds({ namespaces }: ContainerConfig): NamespaceKind[] {
-  return namespaceKinds.filter((kind) => kind !== 'time' && namespaces[kind].from === 'new');
+/**
+ * A new time namespace is not made by clone3: its offsets must be set before anybody is in it. See time_namespaces(7). Nor
+ * is a cgroup namespace for groups that the new process has yet to join.
+ */
+function newKinds({ namespaces, cgroup }: ContainerConfig): NamespaceKind[] {
+  return namespaceKinds.filter(
+    (kind) => kind !== 'time' && !(kind === 'cgroup' && cgroup) && namespaces[kind].from === 'new',
+  );
+}
+
+/** By the launcher, which holds them and removes them at the end. */
+function cgroups({ cgroup }: ContainerConfig): Step[] {
+  if (!cgroup) return [];
+  return [
+    ...cgroup.parents.map((parent): Step => ({ op: 'cgroup-parent', parent })),
+    ...cgroup.groups.map((group, index): Step => ({ op: 'cgroup', group, name: cgroup.name, index })),
+  ];
+}
+
+/** What the container is shown: its own group, where it has one. */
+function shownCgroups({ cgroup }: ContainerConfig, { cgroups: all }: HostFacts): readonly CgroupMount[] {
+  if (!cgroup) return all;
+  const own = new Map(cgroup.groups.map(({ mount }) => [mount.path, mount]));
+  return all.map((mount) => own.get(mount.path) ?? mount);
 }
 
 interface MadeRoot {
@@ -136,40 +183,31 @@ interface MadeRoot {
 
 function makeRoot(config: ContainerConfig, facts: HostFacts): MadeRoot {
   const { root } = config;
-  if (root.kind === 'directory') {
-    return {
-      by: 'container',
-      steps: [{ op: 'directory-root', path: root.path }, { op: 'attach-root' }],
-    };
-  }
-  const mapped = config.namespaces.user.from === 'new';
+  const mapped = config.namespaces.user.from !== 'host';
   const byLauncher = mapped && facts.uid === 0;
+  const by = byLauncher ? 'launcher' : 'container';
+  if (root.kind === 'directory') {
+    return { by, steps: [{ op: 'directory-root', path: root.path }, { op: 'attach-root' }] };
+  }
   const userXattr = mapped && !byLauncher;
   const skeleton = root.skeleton;
-  // The slot of layer 0 is the root's; behind a skeleton, layers are numbered from 1.
+  // Layer 0 is the root; behind a skeleton, layers are numbered from 1.
   const first = skeleton ? 1 : 0;
   const layers = root.layers.map((layer, position) => ({
     layer: byLauncher && config.idMap ? mapOwners(layer, config.idMap) : layer,
     index: position + first,
   }));
   return {
-    by: byLauncher ? 'launcher' : 'container',
+    by,
     steps: [
       { op: 'scratch', sizeBytes: root.sizeBytes },
       ...layers.flatMap(({ layer, index }) => layerContent(layer, index, userXattr)),
       { op: 'attach-scratch' },
-      ...(skeleton ? [{ op: 'skeleton', entries: skeleton } as const] : []),
-      ...layers.map(({ layer, index }): Step => ({
-        op: 'overlay',
-        layer,
-        index,
-        userXattr,
-        idMapped: byLauncher,
-      })),
-      { op: 'attach-root' },
-      ...layers
-        .filter(({ layer }) => layer.at !== '')
-        .map(({ layer, index }): Step => ({ op: 'attach-layer', index, at: layer.at })),
+      ...(skeleton ? [{ op: 'skeleton', entries: skeleton } as const, { op: 'attach-root' } as const] : []),
+      ...layers.flatMap(({ layer, index }): Step[] => [
+        { op: 'overlay', layer, index, userXattr, idMapped: byLauncher },
+        index === 0 ? { op: 'attach-root' } : { op: 'attach-layer', at: layer.at },
+      ]),
     ],
   };
 }
@@ -233,6 +271,10 @@ function userNamespace({ idMap }: ContainerConfig, made: MadeRoot): Step[] {
   ];
 }
 
+function openSources({ mounts }: ContainerConfig): Step[] {
+  return binds(mounts).map(({ mount, index }): Step => ({ op: 'open-source', mount, index }));
+}
+
 function binds(
   mounts: readonly ConfiguredMount[],
 ): { mount: Extract<ConfiguredMount, { kind: 'bind' }>; index: number }[] {
@@ -292,7 +334,13 @@ function systemMounts(config: ContainerConfig, facts: HostFacts): Step[] {
           mount(fileSystem('sysfs', 'sys', [], { readOnly: !writableSystem })),
           ...(facts.cgroups.length === 0
             ? []
-            : [{ op: 'cgroups', hierarchies: facts.cgroups, readOnly: !writableSystem } as const]),
+            : [
+                {
+                  op: 'cgroups',
+                  hierarchies: shownCgroups(config, facts),
+                  readOnly: !writableSystem,
+                } as const,
+              ]),
         ]),
   ];
 }

@@ -1,4 +1,5 @@
 /** What each step does and why it stands where it does, in words: for `--plan` and for errors. */
+import type { CgroupWrite } from '../kernel/cgroup/limits.js';
 import type { FileSystemMount, MountFlags } from './config.js';
 import type { NamespaceKind } from './constants.js';
 import type { Step } from './step.js';
@@ -43,6 +44,18 @@ export function describeStep(step: Step): StepDescription {
         what: 'leave the mount namespace of the caller',
         why: 'what the launcher mounts for the root must not show on the host',
       };
+    case 'cgroup-parent': {
+      const { path, make, writes } = step.parent;
+      return {
+        what: `${make ? 'make' : 'prepare'} the control group ${path}${valuesText(writes)}`,
+        why: make ? 'the container’s is made below it; it stays' : 'groups below it get these controllers',
+      };
+    }
+    case 'cgroup':
+      return {
+        what: `make the control group ${step.group.parent}/${step.name}${valuesText(step.group.writes)}`,
+        why: 'its limits stand before anybody is in it; the launcher removes it at the end',
+      };
     case 'clone':
       return {
         what: `clone into new namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
@@ -60,6 +73,11 @@ export function describeStep(step: Step): StepDescription {
       };
     case 'hand-over-root':
       return { what: 'hand the root over', why: 'made with the rights of the caller, used without them' };
+    case 'detach-root':
+      return {
+        what: 'hold the root by a descriptor',
+        why: 'made with the rights of the caller, which end with the next step',
+      };
     case 'release':
       return { what: 'let the process inside go on', why: 'its ids are mapped now' };
     case 'supervise':
@@ -69,10 +87,16 @@ export function describeStep(step: Step): StepDescription {
       };
     case 'enter':
       return {
-        what: step.waitForIds
-          ? 'become root of the user namespace, in a session of its own'
-          : 'start a session of its own',
+        what:
+          step.userNamespace === 'none'
+            ? 'start a session of its own'
+            : 'become root of the user namespace, in a session of its own',
         why: 'out of reach of the caller’s terminal',
+      };
+    case 'join-cgroups':
+      return {
+        what: `join the control group${step.count === 1 ? '' : 's'}${step.namespace ? ', and make a cgroup namespace of it' : ''}`,
+        why: 'before anything is allocated; the root of a cgroup namespace is the group one is in',
       };
     case 'receive-root':
       return { what: 'take the root over', why: 'a descriptor of a mount needs no path' };
@@ -258,6 +282,11 @@ export function describeStep(step: Step): StepDescription {
         what: `move to throw-away namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
         why: 'to ask what holds in them',
       };
+    case 'collect-cgroups':
+      return {
+        what: `remove ${step.candidates.length} control groups that nobody holds`,
+        why: 'a launcher that lives holds a lock on its own',
+      };
     case 'probe-sysctls':
       return {
         what: `try whether ${step.paths.length} parameters could be written`,
@@ -305,6 +334,12 @@ function signed(value: number): string {
 function flagText({ readOnly, noexec, nosuid, nodev }: MountFlags): string {
   const words = [readOnly && 'ro', nosuid && 'nosuid', nodev && 'nodev', noexec && 'noexec'].filter(Boolean);
   return words.length === 0 ? '' : ` (${words.join(',')})`;
+}
+
+function valuesText(writes: readonly CgroupWrite[]): string {
+  return writes.length === 0
+    ? ''
+    : `: ${writes.map(({ files, value }) => `${files[0]}=${value}`).join(', ')}`;
 }
 
 function limitText(value: bigint): string {

@@ -24,6 +24,10 @@ export function formatCall(call: Call, { brief = false }: FormatOptions = {}): s
       return 'clone(SIGCHLD)';
     case 'exit':
       return `exit_group(${call.code})`;
+    case 'cgroup':
+      return `mkdirat(${call.parent.slot}, ${JSON.stringify(call.name)}, 0755), flock(LOCK_SH)${stored(call.store)}`;
+    case 'collect':
+      return `flock(LOCK_EX|LOCK_NB), unlinkat(${call.parent.slot}, ${JSON.stringify(call.name)}, AT_REMOVEDIR)${stored(call.store)}`;
     case 'check':
       return `fail with ${call.errno} unless ${call.at.buffer}${call.offset === 0 ? '' : `[${call.offset}]`} is 0x${call.equals.toString(16)}`;
     default:

@@ -38,6 +38,7 @@ export const commonSlots: ReadonlyMap<string, number> = new Map(
     'hidden',
     'host-proc',
     'inside-channel',
+    'layer',
     'lower',
     'master',
     'mount',
@@ -50,7 +51,9 @@ export const commonSlots: ReadonlyMap<string, number> = new Map(
     'scratch',
     'slave',
     'socket',
+    'tree',
     'upper',
+    'user-namespace',
     'work',
   ].map((name, number) => [name, number]),
 );
@@ -123,6 +126,10 @@ export class FragmentEncoder {
         return [call.terminal ? 1 : 0, operand(call.header), operand(call.data)];
       case 'exit':
         return [call.code];
+      case 'cgroup':
+        return [call.parent, operand(call.name), operand(call.events)];
+      case 'collect':
+        return [call.parent, operand(call.name)];
     }
   }
 

@@ -21,6 +21,8 @@ export const opCodes = {
   supervise: 9,
   init: 10,
   exit: 11,
+  cgroup: 12,
+  collect: 13,
 } as const;
 
 /** An op in 32-bit words; both architectures we know are little-endian. */

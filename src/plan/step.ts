@@ -1,6 +1,8 @@
 import type {
   BindMount,
+  CgroupGroup,
   CgroupMount,
+  CgroupParent,
   DeviceNode,
   FileSystemMount,
   HiddenDirectory,
@@ -22,6 +24,8 @@ export type Step =
   | { readonly op: 'join-namespace'; readonly kind: NamespaceKind }
   | { readonly op: 'time-offsets'; readonly boottimeSec: number; readonly monotonicSec: number }
   | { readonly op: 'own-mounts' }
+  | { readonly op: 'cgroup-parent'; readonly parent: CgroupParent }
+  | { readonly op: 'cgroup'; readonly group: CgroupGroup; readonly name: string; readonly index: number }
   | { readonly op: 'clone'; readonly kinds: readonly NamespaceKind[]; readonly undumpable: boolean }
   | {
       readonly op: 'map-ids';
@@ -31,10 +35,12 @@ export type Step =
     }
   | { readonly op: 'open-user-namespace' }
   | { readonly op: 'hand-over-root' }
+  | { readonly op: 'detach-root'; readonly backstage: number }
   | { readonly op: 'release' }
   | { readonly op: 'supervise'; readonly orphans: boolean; readonly termios: Uint8Array | undefined }
   // ── inside ──
-  | { readonly op: 'enter'; readonly waitForIds: boolean }
+  | { readonly op: 'enter'; readonly userNamespace: 'none' | 'new' | 'joined' }
+  | { readonly op: 'join-cgroups'; readonly count: number; readonly namespace: boolean }
   | { readonly op: 'receive-root' }
   | { readonly op: 'open-source'; readonly mount: BindMount; readonly index: number }
   | { readonly op: 'propagation' }
@@ -61,7 +67,7 @@ export type Step =
   | { readonly op: 'skeleton'; readonly entries: readonly SkeletonEntry[] }
   | { readonly op: 'directory-root'; readonly path: string }
   | { readonly op: 'attach-root' }
-  | { readonly op: 'attach-layer'; readonly index: number; readonly at: string }
+  | { readonly op: 'attach-layer'; readonly at: string }
   | { readonly op: 'mount'; readonly mount: FileSystemMount; readonly keep: string | undefined }
   | { readonly op: 'devices'; readonly devices: readonly DeviceNode[]; readonly bind: boolean }
   | {
@@ -120,6 +126,10 @@ export type Step =
       readonly env: readonly string[];
     }
   // ── probes ──
+  | {
+      readonly op: 'collect-cgroups';
+      readonly candidates: readonly { readonly parent: string; readonly name: string }[];
+    }
   | {
       readonly op: 'leave';
       readonly kinds: readonly NamespaceKind[];

@@ -1,7 +1,7 @@
 /** Which namespaces a container gets, and how ids and time differ in them. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { WarrenError, invalid, quote } from '../errors.js';
-import { parseIdMap } from '../kernel/idmap.js';
+import { parseIdMap, parseIdMapText } from '../kernel/idmap.js';
 import type { ContainerConfig, IdRange, NamespaceSource } from '../plan/config.js';
 import type { NamespaceKind } from '../plan/constants.js';
 import { checkRange } from './check.js';
@@ -78,6 +78,7 @@ export function configureIdMap(
   namespaces: Namespaces,
   host: Host,
 ): ContainerConfig['idMap'] {
+  if (namespaces.user.from === 'path') return readIdMap(namespaces.user.path);
   if (namespaces.user.from !== 'new') return undefined;
   if (host.uid !== 0) {
     // One id, our own: what the kernel lets anybody map without help. See user_namespaces(7).
@@ -142,4 +143,32 @@ function namedElsewhere(what: string, name: string): WarrenError {
     'the UTS namespace is not the container’s own',
     'leave --uts out',
   );
+}
+
+/**
+ * The map of a user namespace that exists, from a process that is in it: the kernel shows it nowhere else. Ids are as the
+ * caller sees them.
+ */
+function readIdMap(path: string): ContainerConfig['idMap'] {
+  const pid = /^\/proc\/(\d+)\/ns\/user$/.exec(path)?.[1] ?? findMember(path);
+  if (pid === undefined) {
+    throw new WarrenError('ERR_IDMAP', `Cannot join the user namespace ${quote(path)}`, {
+      kind: 'unsupported',
+      why: 'no process is in it, so nothing tells which ids it maps',
+      fix: 'keep a process in it, and name that: --userns pid:N',
+    });
+  }
+  const read = (name: string): readonly IdRange[] =>
+    parseIdMapText(readFileSync(`/proc/${pid}/${name}`, 'utf8'));
+  const setgroups = readFileSync(`/proc/${pid}/setgroups`, 'utf8').trim();
+  return { uid: read('uid_map'), gid: read('gid_map'), denySetgroups: setgroups === 'deny' };
+}
+
+function findMember(path: string): string | undefined {
+  const wanted = namespaceIdentity(path);
+  return readdirSync('/proc').find((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    const stats = statSync(`/proc/${name}/ns/user`, { bigint: true, throwIfNoEntry: false });
+    return stats !== undefined && `${stats.dev}:${stats.ino}` === wanted;
+  });
 }

@@ -109,6 +109,11 @@ export async function configure(
         options.oomScoreAdj === undefined
           ? undefined
           : checkRange('oom score', options.oomScoreAdj, -1000, 1000),
+      cgroup:
+        options.limits === undefined && options.cgroupParent === undefined
+          ? undefined
+          : // Nobody else needs it, or pays for it.
+            (await import('./configure-limits.js')).configureLimits(options, id),
       terminal: options.tty === true ? (options.ttySize ?? { rows: 24, columns: 80 }) : undefined,
       callerTermios: undefined,
       init: options.init ?? false,

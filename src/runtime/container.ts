@@ -139,12 +139,17 @@ export class Container {
 
 const SIGKILL = 9;
 
-function toStatus({ code, signal, ...usage }: Exited, timedOut: boolean, isCanceled: boolean): ExitStatus {
+function toStatus(
+  { code, signal, oomKills, ...usage }: Exited,
+  timedOut: boolean,
+  isCanceled: boolean,
+): ExitStatus {
   return {
     exitCode: code ?? 128 + (signal ?? 0),
     signal: signal === undefined ? undefined : (signalName(signal) as NodeJS.Signals),
     timedOut,
     isCanceled,
+    oomKilled: oomKills > 0,
     usage,
   };
 }

@@ -20,9 +20,11 @@ export function describeFailure(plan: Plan, encoded: Encoded, { op, errno: numbe
       ? call.name
       : call?.op === 'mkpath'
         ? 'openat2'
-        : call?.op === 'exec'
-          ? 'execve'
-          : undefined;
+        : call?.op === 'cgroup'
+          ? 'mkdirat'
+          : call?.op === 'exec'
+            ? 'execve'
+            : undefined;
   if (step?.op === 'exec') return commandError(step, errno);
   const where =
     step === undefined
@@ -125,12 +127,33 @@ function remedy(step: Step, errno: string): string | undefined {
       return errno === 'ENOTDIR'
         ? `${quote(`/${step.mount.target}`)} is no directory in the root`
         : undefined;
+    case 'cgroup':
+    case 'cgroup-parent':
+      return cgroupRemedy(errno);
     case 'join-namespace':
       return errno === 'EINVAL' ? `the file is not a ${step.kind} namespace` : undefined;
     case 'seccomp':
       return errno === 'EINVAL' ? 'the kernel refuses the filter or a flag of it' : undefined;
     default:
       return errno === 'ENOSYS' ? 'Warren needs Linux 5.12 or newer' : undefined;
+  }
+}
+
+function cgroupRemedy(errno: string): string | undefined {
+  switch (errno) {
+    case 'ENOENT':
+      return 'this kernel has no such limit (or the parent has just been removed); leave the option out';
+    case 'EINVAL':
+    case 'ERANGE':
+      return 'the kernel does not take this value; look at what the parent group allows';
+    case 'EBUSY':
+      return 'the parent group has processes of its own; name another with --cgroup-parent';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return 'limits need the right to write to /sys/fs/cgroup: run as root on the host';
+    default:
+      return undefined;
   }
 }
 

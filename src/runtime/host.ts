@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { WarrenError, quote } from '../errors.js';
 import { parseCapabilityMask } from '../kernel/capabilities.js';
-import { parseMountinfo } from '../kernel/mountinfo.js';
+import { findCgroupHierarchies, type CgroupHierarchy } from '../kernel/cgroup/hierarchies.js';
 import type { CgroupMount, HostFacts } from '../plan/config.js';
 
 /** What does not change while this process lives, read once. */
@@ -37,35 +37,22 @@ function read(): Host {
   };
 }
 
-/**
- * By what is mounted, not by /proc/cgroups: a controller may be known and mounted nowhere, or mounted beside cgroup2. See
- * cgroups(7), "/proc/[pid]/cgroup".
- */
+/** What the container is shown of them: the mounts below /sys/fs/cgroup. */
 function readCgroups(): CgroupMount[] {
   const top = '/sys/fs/cgroup';
-  const own = new Map(
-    readFileSync('/proc/self/cgroup', 'utf8')
-      .split('\n')
-      .map((line) => {
-        const [, controllers = '', ...path] = line.split(':');
-        return [controllers, path.join(':')];
-      }),
+  return readCgroupHierarchies().flatMap(({ mountPoint, own }): CgroupMount[] =>
+    mountPoint === top || mountPoint.startsWith(`${top}/`)
+      ? [{ path: mountPoint.slice(top.length + 1), own }]
+      : [],
   );
-  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  const mounts = parseMountinfo(lines.filter((line) => line.includes(' - cgroup')).join('\n'));
-  return mounts.flatMap((mount): CgroupMount[] => {
-    const { fsType, mountPoint, superOptions } = mount;
-    if (!fsType.startsWith('cgroup') || !(mountPoint === top || mountPoint.startsWith(`${top}/`))) return [];
-    // v1: the hierarchy is known by its controllers, or its name; v2: by none.
-    const hierarchy =
-      fsType === 'cgroup2'
-        ? ''
-        : [...own.keys()].find(
-            (key) => key !== '' && key.split(',').every((name) => superOptions.includes(name)),
-          );
-    const path = hierarchy === undefined ? undefined : own.get(hierarchy);
-    return path === undefined ? [] : [{ path: mountPoint.slice(top.length + 1), own: path }];
-  });
+}
+
+/** As they are at this moment: this process may have been moved since it began. */
+export function readCgroupHierarchies(): CgroupHierarchy[] {
+  return findCgroupHierarchies(
+    readFileSync('/proc/self/mountinfo', 'utf8'),
+    readFileSync('/proc/self/cgroup', 'utf8'),
+  );
 }
 
 /** The namespace file of this process, or of another, as something that can be compared. */

@@ -1,3 +1,4 @@
+export { collectGarbage, type Garbage } from './collect-garbage.js';
 export { Container } from './container.js';
 export type * from './options.js';
 export { CommandError, run, type RunResult } from './run.js';

@@ -13,6 +13,8 @@ export interface Exited {
   readonly userMs: number;
   readonly systemMs: number;
   readonly maxRssBytes: number;
+  /** How many processes the kernel killed because the container was at its limit of memory. */
+  readonly oomKills: number;
 }
 
 export interface LaunchOptions {
@@ -46,6 +48,7 @@ export class Launch {
   #failure: Buffer | undefined;
   #status: Exited | undefined;
   #gone = false;
+  #cancelled = false;
   /** A pidfd of the command while it runs. */
   #command = -1;
 
@@ -78,9 +81,19 @@ export class Launch {
 
   /** @returns False when there is nothing left to signal. */
   signal(number: number): boolean {
+    return this.#send(c.MSG_SIGNAL, number);
+  }
+
+  /** Ends the start; without effect when the command executes already, whether or not we have heard of it. */
+  cancel(): void {
+    this.#cancelled = true;
+    this.#send(c.MSG_CANCEL, 0);
+  }
+
+  #send(type: number, value: number): boolean {
     const message = Buffer.alloc(c.MESSAGE_SIZE);
-    message.writeUInt32LE(c.MSG_SIGNAL, 0);
-    message.writeInt32LE(number, 4);
+    message.writeUInt32LE(type, 0);
+    message.writeInt32LE(value, 4);
     return !this.#gone && sendToLauncher(this.handle, message);
   }
 
@@ -116,7 +129,10 @@ export class Launch {
     this.#gone = true;
     this.#letGo(this.#status === undefined);
     if (this.#failure) {
-      void this.#fail(this.#failure);
+      void this.#fail(this.#failure).catch((error: unknown) => {
+        this.#settleRunning.reject(error);
+        this.#settleExited.reject(error);
+      });
       return;
     }
     if (!this.#status) {
@@ -128,6 +144,8 @@ export class Launch {
       this.#settleExited.reject(error);
       return;
     }
+    // Of no effect where the command was running, which was told before its end.
+    if (this.#cancelled) this.#settleRunning.reject(cancelled());
     this.#settleRunning.resolve(-1);
     this.#settleExited.resolve(this.#status);
   }
@@ -160,12 +178,22 @@ export class Launch {
   }
 }
 
+/** @param cause What the caller's signal was aborted with. */
+export function cancelled(cause?: unknown): WarrenError {
+  return new WarrenError('ERR_CANCELLED', 'Cannot start the container', {
+    kind: 'cancelled',
+    why: 'the start was cancelled',
+    cause,
+  });
+}
+
 function readExit(packet: Buffer): Exited {
   const status = packet.readInt32LE(4);
   const signal = status & 0x7f;
   return {
     code: signal === 0 ? (status >> 8) & 0xff : undefined,
     signal: signal === 0 ? undefined : signal,
+    oomKills: packet.readInt32LE(8),
     userMs: Number(packet.readBigUInt64LE(16)) / 1000,
     systemMs: Number(packet.readBigUInt64LE(24)) / 1000,
     maxRssBytes: Number(packet.readBigUInt64LE(32)),

@@ -80,12 +80,10 @@ const kernelFileSystems = new Set([
   'nfsd',
   'proc',
   'pstore',
-  'ramfs',
   'rpc_pipefs',
   'securityfs',
   'selinuxfs',
   'sysfs',
-  'tmpfs',
   'tracefs',
 ]);
 

@@ -60,6 +60,28 @@ export interface DeviceSpec {
   readonly access?: string;
 }
 
+/** docker's limits. 0 is the same as leaving it out, and -1 "no limit" where a number has one. */
+export interface LimitOptions {
+  /** At least 6m. A container that needs more is killed; its exit status says so. */
+  readonly memory?: Size;
+  /** Memory and swap together. Default: twice `memory`. Needs `memory`. */
+  readonly memorySwap?: Size;
+  /** What memory is reclaimed down to when the machine runs short. */
+  readonly memoryReservation?: Size;
+  /** CPU time: `1.5` is one and a half processors. */
+  readonly cpus?: number;
+  /** Weight against others when the processors are busy: 2 … 262,144. The kernel's default is 1024. */
+  readonly cpuShares?: number;
+  /** Processors it may run on: `0-2,5`. */
+  readonly cpusetCpus?: string;
+  /** Memory nodes it may use. */
+  readonly cpusetMems?: string;
+  /** Processes and threads. */
+  readonly pids?: number;
+  /** Weight of its block I/O: 10 … 1000. */
+  readonly blkioWeight?: number;
+}
+
 /** What `run()` and `start()` take. Text forms are docker's; every default is docker's unless it says otherwise. */
 export interface ContainerOptions {
   // ── root file system ──
@@ -131,6 +153,12 @@ export interface ContainerOptions {
   /** −1000 … 1000. */
   readonly oomScoreAdj?: number;
 
+  // ── limits ──
+  /** Default: none, in the caller's control groups. */
+  readonly limits?: LimitOptions;
+  /** The control group below which the container's are made, from the root of the hierarchy; made if missing. Default: the caller's own. */
+  readonly cgroupParent?: string;
+
   // ── parameters ──
   /** Kernel parameters, dotted or slashed; only what the container's own namespaces isolate. */
   readonly sysctls?: Readonly<Record<string, string | number>>;
@@ -176,6 +204,8 @@ export interface StartOptions extends ContainerOptions {
   readonly stderr?: Stdio;
   /** With `tty`: the caller's own terminal, whose settings are put back should the caller be killed while they are raw. */
   readonly callerTerminal?: number;
+  /** Gives the start up when aborted. Unlike `signal` it does nothing to a command that is executing. */
+  readonly startSignal?: AbortSignal;
 }
 
 export interface RunOptions extends ContainerOptions {
@@ -198,6 +228,8 @@ export interface ExitStatus {
   readonly signal: NodeJS.Signals | undefined;
   readonly timedOut: boolean;
   readonly isCanceled: boolean;
+  /** The kernel killed a process of the container, which was at its limit of memory. */
+  readonly oomKilled: boolean;
   /** Of the command and the children it waited for; see getrusage(2). */
   readonly usage: { readonly userMs: number; readonly systemMs: number; readonly maxRssBytes: number };
 }

@@ -21,6 +21,7 @@ export class CommandError extends WarrenError implements RunResult {
   readonly signal: NodeJS.Signals | undefined;
   readonly timedOut: boolean;
   readonly isCanceled: boolean;
+  readonly oomKilled: boolean;
   readonly usage: ExitStatus['usage'];
   readonly stdout: string;
   readonly stderr: string;
@@ -40,6 +41,7 @@ export class CommandError extends WarrenError implements RunResult {
     this.signal = result.signal;
     this.timedOut = result.timedOut;
     this.isCanceled = result.isCanceled;
+    this.oomKilled = result.oomKilled;
     this.usage = result.usage;
     this.stdout = result.stdout;
     this.stderr = result.stderr;
@@ -57,14 +59,17 @@ export class CommandError extends WarrenError implements RunResult {
   }
 }
 
-function describeEnd({ exitCode, signal, timedOut, isCanceled }: RunResult): {
+function describeEnd({ exitCode, signal, timedOut, isCanceled, oomKilled }: RunResult): {
   kind: ErrorKind;
   how: string;
 } {
   if (timedOut) return { kind: 'timeout', how: 'it ran into its time limit and was killed' };
   if (isCanceled) return { kind: 'cancelled', how: 'it was cancelled and killed' };
   const how = signal === undefined ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`;
-  return { kind: 'command-failed', how };
+  return {
+    kind: 'command-failed',
+    how: oomKilled ? `${how}; the kernel killed a process at the container’s limit of memory` : how,
+  };
 }
 
 const defaultMaxBuffer = 100 * 1024 * 1024;

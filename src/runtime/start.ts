@@ -1,11 +1,10 @@
-import { WarrenError } from '../errors.js';
 import { getTermios } from '../native/index.js';
 import { planContainer } from '../plan/container.js';
 import type { Plan } from '../plan/step.js';
 import { configure } from './configure.js';
 import { Container } from './container.js';
 import { readHost } from './host.js';
-import { Launch } from './launch.js';
+import { Launch, cancelled } from './launch.js';
 import type { StartOptions } from './options.js';
 import { openStreams } from './stdio.js';
 
@@ -18,14 +17,26 @@ import { openStreams } from './stdio.js';
  *   `ERR_COMMAND_NOT_FOUND`, `ERR_COMMAND_NOT_EXECUTABLE`. Nothing stays behind.
  */
 export async function start(argv: readonly string[], options: StartOptions = {}): Promise<Container> {
-  if (options.signal?.aborted === true) throw aborted(options.signal);
+  const signals = [options.signal, options.startSignal].filter((signal) => signal !== undefined);
+  const refuseAborted = (): void => {
+    const aborted = signals.find((signal) => signal.aborted);
+    if (aborted) throw cancelled(aborted.reason);
+  };
+  refuseAborted();
   const { config, warnings } = await configure(argv, options, readHost());
   const callerTerminal = options.callerTerminal;
   const plan = planContainer(
     callerTerminal === undefined ? config : { ...config, callerTermios: getTermios(callerTerminal) },
     readHost(),
   );
+  // Beside the start, so that it costs no time.
+  const collected = config.cgroup && (await import('./collect-garbage.js')).collectInPassing(config.cgroup);
   const streams = await openStreams(options);
+  if (signals.some((signal) => signal.aborted)) {
+    streams.closeTheirs();
+    streams.closeOurs();
+    refuseAborted();
+  }
   let launch: Launch;
   try {
     launch = new Launch(plan, { streams: streams.fds, callerTerminal });
@@ -35,8 +46,10 @@ export async function start(argv: readonly string[], options: StartOptions = {})
   } finally {
     streams.closeTheirs();
   }
-  const cancel = (): void => void launch.signal(SIGKILL);
-  options.signal?.addEventListener('abort', cancel, { once: true });
+  const cancel = (): void => {
+    launch.cancel();
+  };
+  for (const signal of signals) signal.addEventListener('abort', cancel, { once: true });
   try {
     const pid = await launch.running;
     const { stdin, stdout, stderr } = streams;
@@ -53,7 +66,8 @@ export async function start(argv: readonly string[], options: StartOptions = {})
     streams.closeOurs();
     throw error;
   } finally {
-    options.signal?.removeEventListener('abort', cancel);
+    for (const signal of signals) signal.removeEventListener('abort', cancel);
+    await collected;
   }
 }
 
@@ -63,12 +77,4 @@ const SIGKILL = 9;
 export async function plan(argv: readonly string[], options: StartOptions = {}): Promise<Plan> {
   const { config } = await configure(argv, options, readHost());
   return planContainer(config, readHost());
-}
-
-function aborted(signal: AbortSignal): WarrenError {
-  return new WarrenError('ERR_CANCELLED', 'Cannot start the container', {
-    kind: 'cancelled',
-    why: 'the signal is already aborted',
-    cause: signal.reason,
-  });
 }

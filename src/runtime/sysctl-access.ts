@@ -1,6 +1,6 @@
 /** Kernel parameters of this process's namespaces, and of any other's. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { WarrenError, quote, type ErrorKind } from '../errors.js';
+import { WarrenError, quote, type ErrorCode, type ErrorKind } from '../errors.js';
 import { checkSysctlValue, parseSysctlName, type SysctlName } from '../kernel/sysctl-name.js';
 import { sysctlScope, type SysctlScope } from '../kernel/sysctl-scope.js';
 import type { NamespaceKind } from '../plan/constants.js';
@@ -96,8 +96,8 @@ function sysctlError(
     target === undefined
       ? ''
       : ` in ${typeof target === 'number' ? `the namespaces of process ${target}` : quote(target)}`;
-  const make = (ending: string, kind: ErrorKind, why: string, fix?: string): WarrenError =>
-    new WarrenError(`ERR_SYSCTL_${ending}`, `Cannot ${action} the sysctl ${quote(name)}${place}`, {
+  const make = (code: ErrorCode, kind: ErrorKind, why: string, fix?: string): WarrenError =>
+    new WarrenError(code, `Cannot ${action} the sysctl ${quote(name)}${place}`, {
       kind,
       why,
       fix,
@@ -110,16 +110,16 @@ function sysctlError(
     case 'ENOENT':
     case 'ENOTDIR':
       return make(
-        'NOT_FOUND',
+        'ERR_SYSCTL_NOT_FOUND',
         'not-found',
         `there is no /proc/sys/${path} there`,
         'check the spelling; a key may be absent in a namespace, or come with an interface or a module',
       );
     case 'EISDIR':
-      return make('NOT_FOUND', 'invalid-argument', 'it is a directory of parameters');
+      return make('ERR_SYSCTL_NOT_FOUND', 'invalid-argument', 'it is a directory of parameters');
     case 'EROFS':
       return make(
-        'READ_ONLY',
+        'ERR_SYSCTL_READ_ONLY',
         'permission-denied',
         '/proc/sys is mounted read-only here',
         'set it from the host, or at the start of the container (--sysctl)',
@@ -127,7 +127,7 @@ function sysctlError(
     case 'EACCES':
     case 'EPERM':
       return make(
-        'DENIED',
+        'ERR_SYSCTL_DENIED',
         'permission-denied',
         `${seen}: it is read-only there, or needs more rights`,
         'run as root; some keys can be set only in the first namespace',
@@ -135,12 +135,19 @@ function sysctlError(
     case 'EINVAL':
     case 'ERANGE':
       return make(
-        'VALUE',
+        'ERR_SYSCTL_VALUE',
         'invalid-argument',
         `the kernel refuses the value (${seen})`,
         'see its range in the kernel’s documentation',
       );
-    default:
+    case undefined:
       return error;
+    default:
+      return make(
+        'ERR_SYSCTL_FAILED',
+        'kernel',
+        `the kernel answers ${seen}`,
+        'see the kernel’s documentation of the key',
+      );
   }
 }

@@ -167,6 +167,7 @@ const plans: readonly [name: string, options: StartOptions][] = [
       groupAdd: ['audio'],
     },
   ],
+  ['limits', { rootfs, limits: { memory: '64m', cpus: 0.5, pids: 50, blkioWeight: 100, cpusetCpus: '0' } }],
   ['shared PID, time offsets', { rootfs, pid: 'host', init: true, boottimeOffsetSec: 5 }],
 ];
 

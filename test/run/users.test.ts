@@ -194,14 +194,12 @@ test('MISSION 3.5: a plain user may map only the own id without help', async () 
   assert.match(stderr, /newuidmap/);
 });
 
-// `setns` leaves root as an unmapped id there, who may make no file (EOVERFLOW).
-test(
-  'MISSION 3.5: a user namespace that exists is joined by the id of a process',
-  { todo: 'the launcher does not become root of a user namespace that it joins' },
-  async () => {
-    await using first = await hold({ rootfs, uidMap: ['0:100000:65536'] });
-    await using second = await hold({ rootfs, userns: `pid:${first.pid}` });
-    assert.equal(namespaceOf('user', second.pid), namespaceOf('user', first.pid));
-    assert.equal(status(second.pid, 'Uid'), '100000\t100000\t100000\t100000');
-  },
-);
+test('MISSION 3.5: a user namespace that exists is joined, with its root and its ids', async () => {
+  await using first = await hold({ rootfs, uidMap: ['0:100000:65536'] });
+  await using second = await hold({ rootfs, userns: `pid:${first.pid}` });
+  assert.equal(namespaceOf('user', second.pid), namespaceOf('user', first.pid));
+  assert.equal(status(second.pid, 'Uid'), '100000\t100000\t100000\t100000');
+  // Root there owns the files of the root, and what it makes.
+  const userns = `pid:${first.pid}` as const;
+  assert.equal(await sh('stat -c %u /bin/busybox; touch /new; stat -c %u /new', { rootfs, userns }), '0\n0');
+});

@@ -8,6 +8,7 @@ export function everyStep(): Step[] {
   return [
     ...steps,
     { op: 'leave', kinds: ['user', 'net'], uid: 1000, gid: 1000 },
+    { op: 'collect-cgroups', candidates: [{ parent: '/sys/fs/cgroup', name: 'warren-aaaaaaaaaaaa' }] },
     { op: 'probe-sysctls', paths: ['net/core/somaxconn'] },
     { op: 'read-sysctl', path: 'net/core/somaxconn' },
     { op: 'write-sysctl', path: 'net/core/somaxconn', value: '1024' },

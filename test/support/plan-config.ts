@@ -84,6 +84,7 @@ export function containerConfig(changes: Partial<ContainerConfig> = {}): Contain
     seccomp: { program: new Uint8Array(16), flags: 4 },
     rlimits: [{ resource: 7, name: 'nofile', soft: 1024n, hard: 4096n }],
     oomScoreAdj: undefined,
+    cgroup: undefined,
     terminal: undefined,
     callerTermios: undefined,
     init: false,
@@ -158,6 +159,35 @@ export function everyConfig(): {
       facts,
     },
     {
+      name: 'limits',
+      config: containerConfig({
+        cgroup: {
+          name: 'warren-aaaaaaaaaaaa',
+          parents: [
+            { path: '/sys/fs/cgroup/batch', make: true, writes: [] },
+            {
+              path: '/sys/fs/cgroup',
+              make: false,
+              writes: [{ files: ['cgroup.subtree_control'], value: '+memory' }],
+            },
+          ],
+          groups: [
+            {
+              parent: '/sys/fs/cgroup/batch',
+              writes: [
+                { files: ['memory.max'], value: '67108864' },
+                { files: ['memory.swap.max'], value: '0', optional: true },
+                { files: ['blkio.weight', 'blkio.bfq.weight'], value: '500' },
+              ],
+              events: 'memory.events',
+              mount: { path: '', own: '/batch/warren-aaaaaaaaaaaa' },
+            },
+          ],
+        },
+      }),
+      facts,
+    },
+    {
       name: 'joined namespaces',
       config: containerConfig({
         namespaces: namespaces({
@@ -174,6 +204,14 @@ export function everyConfig(): {
       name: 'root with mapped ids',
       config: containerConfig({
         namespaces: namespaces({ user: { from: 'new' } }),
+        idMap: { uid: [range], gid: [range], denySetgroups: false },
+      }),
+      facts,
+    },
+    {
+      name: 'root in a user namespace that exists',
+      config: containerConfig({
+        namespaces: namespaces({ user: { from: 'path', path: '/proc/7/ns/user' } }),
         idMap: { uid: [range], gid: [range], denySetgroups: false },
       }),
       facts,

@@ -22,6 +22,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./sysctl.js')).sysctlCommand,
   },
   {
+    name: 'gc',
+    summary: 'Remove what killed containers have left; never what is alive.',
+    load: async () => (await import('./gc.js')).gcCommand,
+  },
+  {
     name: 'completion',
     summary: 'Print a completion script for bash, zsh or fish.',
     load: async () => (await import('./completion.js')).completionCommand,

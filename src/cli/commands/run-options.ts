@@ -193,6 +193,54 @@ export const runOptionTable = {
   },
   'oom-score-adj': { kind: 'value', placeholder: 'N', help: '-1000 … 1000; see proc(5)', group: 'Privilege' },
 
+  memory: {
+    kind: 'value',
+    short: 'm',
+    placeholder: 'SIZE',
+    help: 'most memory (at least 6m); a container that needs more is killed',
+    group: 'Limits',
+  },
+  'memory-swap': {
+    kind: 'value',
+    placeholder: 'SIZE',
+    help: 'most memory and swap together; -1: no limit (default: twice --memory)',
+    group: 'Limits',
+  },
+  'memory-reservation': {
+    kind: 'value',
+    placeholder: 'SIZE',
+    help: 'what is left to it when the machine runs short of memory',
+    group: 'Limits',
+  },
+  cpus: { kind: 'value', placeholder: 'N', help: 'CPU time: 1.5 is one and a half CPUs', group: 'Limits' },
+  'cpu-shares': {
+    kind: 'value',
+    short: 'c',
+    placeholder: 'N',
+    help: 'weight against others, 2 … 262144 (default 1024)',
+    group: 'Limits',
+  },
+  'cpuset-cpus': { kind: 'value', placeholder: 'LIST', help: 'CPUs to run on: 0-2,5', group: 'Limits' },
+  'cpuset-mems': { kind: 'value', placeholder: 'LIST', help: 'memory nodes to use: 0', group: 'Limits' },
+  'pids-limit': {
+    kind: 'value',
+    placeholder: 'N',
+    help: 'most processes and threads; -1: no limit',
+    group: 'Limits',
+  },
+  'blkio-weight': {
+    kind: 'value',
+    placeholder: 'N',
+    help: 'weight of its block I/O, 10 … 1000',
+    group: 'Limits',
+  },
+  'cgroup-parent': {
+    kind: 'value',
+    placeholder: 'PATH',
+    help: "control group to make the container's below (default: the caller's own)",
+    group: 'Limits',
+  },
+
   sysctl: {
     kind: 'list',
     placeholder: 'KEY=VALUE',

@@ -72,6 +72,16 @@ const mapping: Readonly<Record<string, [args: string[], options: ContainerOption
   device: [['--device', '/dev/fuse'], { devices: ['/dev/fuse'] }],
   ulimit: [['--ulimit', 'nofile=1:2'], { ulimits: ['nofile=1:2'] }],
   'oom-score-adj': [['--oom-score-adj', '-5'], { oomScoreAdj: -5 }],
+  memory: [['-m', '64m'], { limits: { memory: '64m' } }],
+  'memory-swap': [['--memory-swap', '-1'], { limits: { memorySwap: '-1' } }],
+  'memory-reservation': [['--memory-reservation', '32m'], { limits: { memoryReservation: '32m' } }],
+  cpus: [['--cpus', '.5'], { limits: { cpus: 0.5 } }],
+  'cpu-shares': [['-c', '512'], { limits: { cpuShares: 512 } }],
+  'cpuset-cpus': [['--cpuset-cpus', '0-1'], { limits: { cpusetCpus: '0-1' } }],
+  'cpuset-mems': [['--cpuset-mems', '0'], { limits: { cpusetMems: '0' } }],
+  'pids-limit': [['--pids-limit', '-1'], { limits: { pids: -1 } }],
+  'blkio-weight': [['--blkio-weight', '500'], { limits: { blkioWeight: 500 } }],
+  'cgroup-parent': [['--cgroup-parent', '/batch'], { cgroupParent: '/batch' }],
   sysctl: [
     ['--sysctl', 'net.ipv4.tcp_keepalive_time=600', '--sysctl', 'kernel/shm_rmid_forced=a=b'],
     { sysctls: { 'net.ipv4.tcp_keepalive_time': '600', 'kernel/shm_rmid_forced': 'a=b' } },
@@ -143,6 +153,8 @@ const refusals: readonly [args: string[], code: string][] = [
   [['--timeout', 'soon'], 'ERR_OPTION_VALUE'],
   [['--umask', '9'], 'ERR_OPTION_VALUE'],
   [['--oom-score-adj', '1.5'], 'ERR_OPTION_VALUE'],
+  [['--cpus', 'two'], 'ERR_OPTION_VALUE'],
+  [['--pids-limit', '1.5'], 'ERR_OPTION_VALUE'],
   [['--plan=yaml'], 'ERR_OPTION_VALUE'],
 ];
 

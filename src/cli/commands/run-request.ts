@@ -3,7 +3,14 @@ import { parseSeccompText } from '../../kernel/seccomp/json.js';
 import type { ContainerOptions, NamespaceChoice } from '../../runtime/options.js';
 import { parseEnv, parseEnvFile } from '../../runtime/parse-env.js';
 import type { OptionValues } from '../options.js';
-import { badValue, parseAssignment, parseDuration, parseInteger, parseOctal } from '../values.js';
+import {
+  badValue,
+  parseAssignment,
+  parseDecimal,
+  parseDuration,
+  parseInteger,
+  parseOctal,
+} from '../values.js';
 import type { runOptionTable } from './run-options.js';
 
 type RunValues = OptionValues<typeof runOptionTable>;
@@ -76,6 +83,9 @@ export function readRunRequest(values: RunValues, surroundings: RunSurroundings)
     ulimits: values.ulimit,
     oomScoreAdj: mapped(values['oom-score-adj'], (text) => parseInteger('oom-score-adj', text)),
 
+    limits: readLimits(values),
+    cgroupParent: values['cgroup-parent'],
+
     sysctls: mapped(values.sysctl, (list) =>
       Object.fromEntries(list.map((each) => parseAssignment('sysctl', each))),
     ),
@@ -128,6 +138,23 @@ function readEnv(
   sources.push(parseEnv(values.env ?? [], env));
   // Spreading defines what it is given, even `__proto__`.
   return sources.reduce((all, each) => ({ ...all, ...each }), {});
+}
+
+function readLimits(values: RunValues): ContainerOptions['limits'] {
+  const integer = (option: 'cpu-shares' | 'pids-limit' | 'blkio-weight'): number | undefined =>
+    mapped(values[option], (text) => parseInteger(option, text));
+  const limits = withoutUndefined({
+    memory: values.memory,
+    memorySwap: values['memory-swap'],
+    memoryReservation: values['memory-reservation'],
+    cpus: mapped(values.cpus, (text) => parseDecimal('cpus', text)),
+    cpuShares: integer('cpu-shares'),
+    cpusetCpus: values['cpuset-cpus'],
+    cpusetMems: values['cpuset-mems'],
+    pids: integer('pids-limit'),
+    blkioWeight: integer('blkio-weight'),
+  });
+  return Object.keys(limits).length === 0 ? undefined : limits;
 }
 
 function readCapabilities(values: RunValues): ContainerOptions['caps'] {

@@ -125,7 +125,7 @@ describe('lower()', () => {
 
   test('locks a volume recursively, and only its top with recursiveReadOnly false', () => {
     const attributes = (recursiveReadOnly: boolean): [set: number, recursive: boolean][] =>
-      callsOf({ op: 'bind', mount: bindMount({ readOnly: true, recursiveReadOnly }), index: 0 })
+      callsOf({ op: 'open-source', mount: bindMount({ readOnly: true, recursiveReadOnly }), index: 0 })
         .filter(({ name }) => name === 'mount_setattr')
         .map(({ args }) => [
           (args[3] as { struct: { u64: number }[] }).struct[0]!.u64,
@@ -140,7 +140,7 @@ describe('lower()', () => {
 
   test('gives each propagation its bit, recursive by its "r"', () => {
     const call = (propagation: StepOf<'bind'>['mount']['propagation']): SystemCall =>
-      callsOf({ op: 'bind', mount: bindMount({ propagation }), index: 0 })[0]!;
+      callsOf({ op: 'open-source', mount: bindMount({ propagation }), index: 0 })[1]!;
     const seen = (['rprivate', 'slave', 'rslave', 'rshared'] as const).map((propagation) => {
       const { args } = call(propagation);
       return [

@@ -1,6 +1,7 @@
 /** From steps to calls: pure, one function a step. */
 import type { Call } from '../call.js';
 import type { Step } from '../step.js';
+import * as cgroup from './cgroup.js';
 import * as mounts from './mounts.js';
 import * as outside from './outside.js';
 import * as probe from './probe.js';
@@ -19,6 +20,10 @@ export function lower(step: Step): readonly Call[] {
       return outside.timeOffsets(step);
     case 'own-mounts':
       return root.ownMounts();
+    case 'cgroup-parent':
+      return cgroup.cgroupParent(step);
+    case 'cgroup':
+      return cgroup.cgroup(step);
     case 'clone':
       return outside.clone(step);
     case 'map-ids':
@@ -27,12 +32,16 @@ export function lower(step: Step): readonly Call[] {
       return outside.openUserNamespace();
     case 'hand-over-root':
       return outside.handOverRoot();
+    case 'detach-root':
+      return root.detachRoot(step);
     case 'release':
       return outside.release();
     case 'supervise':
       return outside.supervise(step);
     case 'enter':
       return outside.enter(step);
+    case 'join-cgroups':
+      return cgroup.joinCgroups(step);
     case 'receive-root':
       return outside.receiveRoot();
     case 'open-source':
@@ -117,6 +126,8 @@ export function lower(step: Step): readonly Call[] {
       return process.unblockSignals();
     case 'exec':
       return process.exec(step);
+    case 'collect-cgroups':
+      return cgroup.collectCgroups(step);
     case 'leave':
       return probe.leave(step);
     case 'probe-sysctls':

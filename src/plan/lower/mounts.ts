@@ -24,25 +24,28 @@ export function mount({ mount: { type, target, data, ...flags }, keep }: StepOf<
   ];
 }
 
-/** Opened before anything else is mounted, so that a source means what it means on the host. */
-export function openSource({ mount: { source, recursive }, index }: StepOf<'open-source'>): Call[] {
-  const flags = c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | (recursive ? c.AT_RECURSIVE : 0);
-  return [call('open_tree', [c.AT_FDCWD, source, flags], { store: `source-${index}` })];
-}
-
-export function bind({ mount: spec, index }: StepOf<'bind'>): Call[] {
-  const source = slot(`source-${index}`);
+/**
+ * Opened before anything else is mounted, so that a source means what it means on the host; with its flags, which only
+ * whoever has the rights over the source may set.
+ */
+export function openSource({ mount: spec, index }: StepOf<'open-source'>): Call[] {
+  const name = `source-${index}`;
+  const flags = c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | (spec.recursive ? c.AT_RECURSIVE : 0);
   const whole = spec.propagation.startsWith('r') || spec.propagation === 'private';
   const bits = flagBits(spec);
   const recursiveBits = spec.recursiveReadOnly ? bits : bits & ~c.MOUNT_ATTR_RDONLY;
   return [
-    setAttributes(source, mountAttributes(recursiveBits, 0, propagationBits[spec.propagation]), {
+    call('open_tree', [c.AT_FDCWD, spec.source, flags], { store: name }),
+    setAttributes(slot(name), mountAttributes(recursiveBits, 0, propagationBits[spec.propagation]), {
       recursive: spec.recursive && whole,
     }),
-    ...(bits === recursiveBits ? [] : [setAttributes(source, mountAttributes(bits))]),
-    ...attachBelowRoot(`source-${index}`, spec.target, spec.file),
-    call('close', [source]),
+    ...(bits === recursiveBits ? [] : [setAttributes(slot(name), mountAttributes(bits))]),
   ];
+}
+
+export function bind({ mount: { target, file }, index }: StepOf<'bind'>): Call[] {
+  const name = `source-${index}`;
+  return [...attachBelowRoot(name, target, file), call('close', [slot(name)])];
 }
 
 /** A part of the host's tree, with what is mounted below it. */

@@ -1,9 +1,11 @@
 /** Steps of the launcher itself, outside the new namespaces. */
 import { buffer, call, slot, type Call } from '../call.js';
 import * as c from '../constants.js';
+import type { NamespaceKind } from '../constants.js';
 import type { IdRange } from '../config.js';
 import type { StepOf } from '../step.js';
 import { sendDescriptor } from './descriptor.js';
+import { cloneRoot } from './root.js';
 
 const pair = buffer('socketpair', 8);
 const pidfd = buffer('pidfd', 8);
@@ -24,12 +26,20 @@ export function adoptOrphans(): Call[] {
 /** O_NONBLOCK: a FIFO would be waited at for ever, and by nobody who hears signals. setns(2) says what it is instead. */
 export function openNamespace({ kind, path }: StepOf<'open-namespace'>): Call[] {
   return [
-    call('openat', [c.AT_FDCWD, path, c.O_NONBLOCK | c.O_NOCTTY | c.O_CLOEXEC, 0], { store: `ns-${kind}` }),
+    call('openat', [c.AT_FDCWD, path, c.O_NONBLOCK | c.O_NOCTTY | c.O_CLOEXEC, 0], {
+      store: namespaceSlot(kind),
+    }),
   ];
 }
 
+/** The user namespace has the name that the root's id mapping knows it by. */
+function namespaceSlot(kind: NamespaceKind): string {
+  return kind === 'user' ? 'user-namespace' : `ns-${kind}`;
+}
+
 export function joinNamespace({ kind }: StepOf<'join-namespace'>): Call[] {
-  return [call('setns', [slot(`ns-${kind}`), c.CLONE_NEW[kind]]), call('close', [slot(`ns-${kind}`)])];
+  const name = namespaceSlot(kind);
+  return [call('setns', [slot(name), c.CLONE_NEW[kind]]), call('close', [slot(name)])];
 }
 
 export function timeOffsets({ boottimeSec, monotonicSec }: StepOf<'time-offsets'>): Call[] {
@@ -105,13 +115,13 @@ function mapText(ranges: readonly IdRange[]): string {
 }
 
 /**
- * Lets the process inside go on, once its ids are mapped. EPIPE: it has failed before it listened; what failed is in the
+ * Lets the process inside go on, once its ids are mapped. EPIPE and ECONNRESET: it has failed before it listened; what failed is in the
  * channel, and supervise passes it on.
  */
 export function release(): Call[] {
   return [
     call('sendto', [slot('channel'), new Uint8Array(8).fill(GO), 8, c.MSG_NOSIGNAL, null, 0], {
-      may: ['EPIPE'],
+      may: ['EPIPE', 'ECONNRESET'],
     }),
   ];
 }
@@ -119,12 +129,8 @@ export function release(): Call[] {
 /** A root made with the caller's rights, for a process that no longer has them. */
 export function handOverRoot(): Call[] {
   return [
-    call(
-      'open_tree',
-      [slot('root'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE],
-      { store: 'tree' },
-    ),
-    sendDescriptor('channel', 'tree', ['EPIPE']),
+    cloneRoot(),
+    sendDescriptor('channel', 'tree', ['EPIPE', 'ECONNRESET']),
     ...['root', 'tree'].map((name) => call('close', [slot(name)])),
   ];
 }
@@ -152,26 +158,29 @@ export function supervise({ orphans, termios }: StepOf<'supervise'>): Call[] {
   ];
 }
 
-export function enter({ waitForIds }: StepOf<'enter'>): Call[] {
+export function enter({ userNamespace }: StepOf<'enter'>): Call[] {
   return [
     { op: 'set', store: 'report', value: slot('inside-channel') },
     call('close', [slot('channel')]),
     call('close', [slot('host-proc')]),
-    ...(waitForIds ? becomeRoot() : []),
+    ...(userNamespace === 'new' ? awaitIds() : []),
+    ...(userNamespace === 'none' ? [] : becomeRoot()),
     call('setsid', [0]),
     call('umask', [0]),
   ];
 }
 
-/** An execve or a file made before this would be done by an unmapped id, 65534. */
-function becomeRoot(): Call[] {
+function awaitIds(): Call[] {
   return [
     call('read', [slot('inside-channel'), barrier, 8]),
     // The other side may have failed instead, and gone.
     { op: 'check', at: barrier, offset: 0, mask: 0xffn, equals: BigInt(GO), errno: 'EPIPE' },
-    call('setresgid', [0, 0, 0]),
-    call('setresuid', [0, 0, 0]),
   ];
+}
+
+/** An execve or a file made before this would be done by an unmapped id, 65534. */
+function becomeRoot(): Call[] {
+  return [call('setresgid', [0, 0, 0]), call('setresuid', [0, 0, 0])];
 }
 
 const received = buffer('received', c.MESSAGE_SIZE);

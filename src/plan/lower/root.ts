@@ -128,9 +128,9 @@ export function overlay({ layer: { lower }, index, userXattr, idMapped }: StepOf
   ];
 }
 
-/** The first layer is the root itself. */
+/** The first layer is the root itself; each of the others is attached as soon as it is made. */
 function layerSlot(index: number): string {
-  return index === 0 ? 'root' : `layer-${index}`;
+  return index === 0 ? 'root' : 'layer';
 }
 
 /** A tmpfs with the entries of the machine's root that are no layers of their own. */
@@ -161,8 +161,31 @@ export function attachRoot(): Call[] {
   return [call('move_mount', [slot('root'), '', c.AT_FDCWD, '/', c.MOVE_MOUNT_F_EMPTY_PATH])];
 }
 
-export function attachLayer({ index, at }: StepOf<'attach-layer'>): Call[] {
-  return [...attachBelowRoot(layerSlot(index), at), call('close', [slot(layerSlot(index))])];
+export function cloneRoot(): Call {
+  return call(
+    'open_tree',
+    [slot('root'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC | c.AT_RECURSIVE],
+    { store: 'tree' },
+  );
+}
+
+/**
+ * For a process that is not cloned yet: it inherits the descriptor. What was mounted on the way is taken down again: in the
+ * copy of the mount table that a user namespace gets, mounts are locked, and procfs may not be mounted where one lies
+ * over a part of the old one (mount_namespaces(7), "Restrictions on mount namespaces").
+ */
+export function detachRoot({ backstage }: StepOf<'detach-root'>): Call[] {
+  return [
+    cloneRoot(),
+    call('umount2', [fdPath('root'), c.MNT_DETACH]),
+    ...Array.from({ length: backstage }, () => call('umount2', [BACKSTAGE, c.MNT_DETACH])),
+    call('close', [slot('root')]),
+    { op: 'set', store: 'root', value: slot('tree') },
+  ];
+}
+
+export function attachLayer({ at }: StepOf<'attach-layer'>): Call[] {
+  return [...attachBelowRoot('layer', at), call('close', [slot('layer')])];
 }
 
 export function readOnlyRoot(): Call[] {
