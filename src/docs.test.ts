@@ -8,10 +8,10 @@ import { runOptionTable } from './cli/commands/run-options.js';
 
 const page = (name: string): string => readFileSync(join(repositoryRoot, 'docs', name), 'utf8');
 
-/** Codes in quotes; those of Node.js itself are not ours. The netlink layer is no part of the package yet. */
+/** Codes in quotes; those of Node.js itself are not ours. */
 function codesInSources(): string[] {
   const sources = readdirSync(join(repositoryRoot, 'src'), { recursive: true, encoding: 'utf8' }).filter(
-    (path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.startsWith('netlink/'),
+    (path) => path.endsWith('.ts') && !path.endsWith('.test.ts'),
   );
   const codes = sources.flatMap((path) =>
     [

@@ -57,5 +57,6 @@ void set_function(napi_env env, napi_value exports, const char *name, napi_callb
 NAPI_MODULE_INIT() {
   register_spawn(env, exports);
   register_files(env, exports);
+  register_netlink(env, exports);
   return exports;
 }

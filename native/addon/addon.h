@@ -17,5 +17,6 @@ char *get_text(napi_env env, napi_value value);
 
 void register_spawn(napi_env env, napi_value exports);
 void register_files(napi_env env, napi_value exports);
+void register_netlink(napi_env env, napi_value exports);
 
 #endif

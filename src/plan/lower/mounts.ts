@@ -92,19 +92,13 @@ export function cgroups({ hierarchies, readOnly }: StepOf<'cgroups'>): Call[] {
       call('close', [slot('mount')]),
     ];
   }
+  // The host's own tmpfs: it has the directories already, and links for controllers that share one (cpu → cpu,cpuacct).
   return [
-    ...newFileSystem(
-      'tmpfs',
-      [
-        ['source', 'tmpfs'],
-        ['mode', '0755'],
-      ],
-      0,
-      'cgroups',
-    ),
+    call('open_tree', [c.AT_FDCWD, '/sys/fs/cgroup', c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], {
+      store: 'cgroups',
+    }),
     ...attachBelowRoot('cgroups', 'sys/fs/cgroup'),
     ...hierarchies.flatMap(({ path, own }) => [
-      call('mkdirat', [slot('cgroups'), path, 0o755]),
       call('openat', [slot('cgroups'), path, c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'at' }),
       open(path, own),
       attach('mount', 'at'),

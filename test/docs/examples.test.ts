@@ -53,15 +53,16 @@ function toModule(code: string): string {
   });
 }
 
-const examples = examplesOf('library.md');
+const pages = ['library.md', 'netlink.md'];
+const examples = pages.flatMap((page) => examplesOf(page).map((example) => ({ page, ...example })));
 
-test('docs/library.md has examples that print', () => {
+test('the pages on the library have examples that print', () => {
   assert.ok(examples.length >= 10);
   for (const { title, output } of examples) assert.ok(output.length > 0, title);
 });
 
-for (const { title, code, output } of examples) {
-  test(`docs/library.md: ${title} prints what it says, and leaves nothing`, async () => {
+for (const { page, title, code, output } of examples) {
+  test(`docs/${page}: ${title} prints what it says, and leaves nothing`, async () => {
     const before = takeTraces();
     const child = spawn(process.execPath, ['--input-type=module', '-'], { env: process.env });
     child.stdin.end(toModule(code));

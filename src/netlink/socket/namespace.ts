@@ -1,0 +1,37 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { quote, WarrenError } from '../../errors.js';
+
+/** A network namespace: by an open descriptor, a path (`/run/netns/blue`, `/proc/7/ns/net`), or a process in it. */
+export type NetworkNamespace = { readonly fd: number } | { readonly path: string } | { readonly pid: number };
+
+/**
+ * Calls with a descriptor of the namespace, which is open for the time of the call; with -1 for our own.
+ *
+ * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`
+ */
+export function withNamespace<T>(namespace: NetworkNamespace | undefined, use: (fd: number) => T): T {
+  if (namespace === undefined) return use(-1);
+  if ('fd' in namespace) return use(namespace.fd);
+  const fd = openNamespace('path' in namespace ? namespace.path : `/proc/${namespace.pid}/ns/net`);
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openNamespace(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot use the network namespace ${quote(path)}`, {
+      kind: code === 'EACCES' || code === 'EPERM' ? 'permission-denied' : 'not-found',
+      why: `open failed with ${code}`,
+      fix: 'warren netns ls shows those there are',
+      syscall: 'open',
+      errno: code,
+      cause,
+    });
+  }
+}

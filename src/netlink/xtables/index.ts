@@ -1,0 +1,2 @@
+/** iptables-legacy, to read. */
+export { type LegacyChain, type LegacyRule, type LegacyTable, legacyTables } from './legacy.js';
