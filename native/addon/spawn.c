@@ -128,7 +128,10 @@ static void on_control(uv_poll_t *poll, int status, int events) {
       char space[CMSG_SPACE(sizeof(int))];
     } control;
     struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
-    ssize_t length = recvmsg(child->control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t length;
+    do {
+      length = recvmsg(child->control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (length < 0 && (errno == EINTR || errno == ECONNRESET)); /* as above: it may have come just now */
     int fd = -1;
     struct cmsghdr *header = length > 0 ? CMSG_FIRSTHDR(&message) : NULL;
     if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(header), sizeof fd);

@@ -339,6 +339,7 @@ function systemMounts(config: ContainerConfig, facts: HostFacts): Step[] {
                   op: 'cgroups',
                   hierarchies: shownCgroups(config, facts),
                   readOnly: !writableSystem,
+                  fresh: mapped,
                 } as const,
               ]),
         ]),

@@ -78,7 +78,12 @@ export type Step =
       /** The slot that goes on holding the mount. */
       readonly keep: string | undefined;
     }
-  | { readonly op: 'cgroups'; readonly hierarchies: readonly CgroupMount[]; readonly readOnly: boolean }
+  | {
+      readonly op: 'cgroups';
+      readonly hierarchies: readonly CgroupMount[];
+      readonly readOnly: boolean;
+      readonly fresh: boolean;
+    }
   | { readonly op: 'bind'; readonly mount: BindMount; readonly index: number }
   | { readonly op: 'loopback' }
   | { readonly op: 'sysctl'; readonly path: string; readonly value: string }

@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
-import { WarrenError, quote } from '../errors.js';
+import { readFileSync, statSync, statfsSync } from 'node:fs';
+import { WarrenError, invalid, quote } from '../errors.js';
 import { parseCapabilityMask } from '../kernel/capabilities.js';
 import { findCgroupHierarchies, type CgroupHierarchy } from '../kernel/cgroup/hierarchies.js';
 import type { CgroupMount, HostFacts } from '../plan/config.js';
@@ -55,11 +55,18 @@ export function readCgroupHierarchies(): CgroupHierarchy[] {
   );
 }
 
-/** The namespace file of this process, or of another, as something that can be compared. */
+/** `f_type` of the file system that namespace files are on; see statfs(2). */
+const NSFS_MAGIC = 0x6e73_6673;
+
+/**
+ * The namespace file of this process, or of another, as something that can be compared.
+ *
+ * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`; `ERR_NAMESPACE_SPEC` for a file that is no namespace.
+ */
 export function namespaceIdentity(path: string): string {
   try {
     const { dev, ino } = statSync(path, { bigint: true });
-    return `${dev}:${ino}`;
+    if (statfsSync(path).type === NSFS_MAGIC) return `${dev}:${ino}`;
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code;
     throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot use the namespace ${quote(path)}`, {
@@ -74,4 +81,10 @@ export function namespaceIdentity(path: string): string {
       cause,
     });
   }
+  throw invalid(
+    'ERR_NAMESPACE_SPEC',
+    `Cannot use the namespace ${quote(path)}`,
+    'it is no namespace file',
+    'give a file such as /run/netns/blue or /proc/1234/ns/net',
+  );
 }

@@ -249,8 +249,8 @@ const cases: readonly Case[] = [
   {
     name: 'a namespace file that is a FIFO',
     args: withOptions('--network', `ns:${fifo}`),
-    code: 'ERR_STEP',
-    says: /step \d+ of \d+, join the network namespace/,
+    code: 'ERR_NAMESPACE_SPEC',
+    says: /it is no namespace file/,
   },
   {
     name: 'a namespace of another kind',

@@ -72,8 +72,12 @@ export function bindSystem({ source, target, readOnly, keep }: StepOf<'bind-syst
 /**
  * The cgroup the container is in, bound from the host's mounts: what a new mount of each hierarchy in the cgroup namespace
  * would show as well, for a third of the time.
+ *
+ * They are mounted below the host's own tmpfs, which has the directories already, and links for controllers that share a
+ * hierarchy (cpu → cpu,cpuacct). A user namespace may not take it apart from what is mounted there (EINVAL); it gets a
+ * fresh one.
  */
-export function cgroups({ hierarchies, readOnly }: StepOf<'cgroups'>): Call[] {
+export function cgroups({ hierarchies, readOnly, fresh }: StepOf<'cgroups'>): Call[] {
   const attributes = mountAttributes(
     c.MOUNT_ATTR_NOSUID | c.MOUNT_ATTR_NODEV | c.MOUNT_ATTR_NOEXEC | (readOnly ? c.MOUNT_ATTR_RDONLY : 0),
     0,
@@ -92,13 +96,26 @@ export function cgroups({ hierarchies, readOnly }: StepOf<'cgroups'>): Call[] {
       call('close', [slot('mount')]),
     ];
   }
-  // The host's own tmpfs: it has the directories already, and links for controllers that share one (cpu → cpu,cpuacct).
+  const folder = fresh
+    ? newFileSystem(
+        'tmpfs',
+        [
+          ['source', 'tmpfs'],
+          ['mode', '0755'],
+        ],
+        0,
+        'cgroups',
+      )
+    : [
+        call('open_tree', [c.AT_FDCWD, '/sys/fs/cgroup', c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], {
+          store: 'cgroups',
+        }),
+      ];
   return [
-    call('open_tree', [c.AT_FDCWD, '/sys/fs/cgroup', c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], {
-      store: 'cgroups',
-    }),
+    ...folder,
     ...attachBelowRoot('cgroups', 'sys/fs/cgroup'),
     ...hierarchies.flatMap(({ path, own }) => [
+      ...(fresh ? [call('mkdirat', [slot('cgroups'), path, 0o755])] : []),
       call('openat', [slot('cgroups'), path, c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'at' }),
       open(path, own),
       attach('mount', 'at'),
