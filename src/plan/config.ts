@@ -3,14 +3,11 @@
  * a planner only puts it in order. Made by runtime/ from the options of `run()`, later from an OCI config.
  */
 import type { CgroupWrite } from '../kernel/cgroup/limits.js';
+import type { IdMapRange as IdRange } from '../kernel/idmap.js';
 import type { NamespaceKind } from './constants.js';
 
 /** One line of /proc/PID/uid_map. */
-export interface IdRange {
-  readonly inside: number;
-  readonly outside: number;
-  readonly length: number;
-}
+export type { IdRange };
 
 export type NamespaceSource =
   { readonly from: 'new' } | { readonly from: 'host' } | { readonly from: 'path'; readonly path: string };

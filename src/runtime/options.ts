@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { IdMapRange } from '../kernel/idmap.js';
 
 /**
  * Where a container's namespace of one kind comes from.
@@ -13,12 +14,7 @@ export type NamespaceChoice = 'private' | 'host' | `ns:${string}` | `pid:${numbe
 /** Bytes as a number, or docker's text: `64m`, `1.5g`, `1024` (units of 1024; `b`, `k`, `m`, `g`, `t`). */
 export type Size = number | string;
 
-/** One line of `/proc/PID/uid_map`; see user_namespaces(7). */
-export interface IdMapRange {
-  readonly inside: number;
-  readonly outside: number;
-  readonly length: number;
-}
+export type { IdMapRange };
 
 /** docker's `--mount`, in fields. Text forms (`type=bind,src=…,dst=…`) are accepted wherever this is. */
 export interface MountSpec {
