@@ -110,7 +110,6 @@ export const MSG_SIGNAL = 16;
 export const MSG_CANCEL = 17;
 /** What came of an attempt to remove a control group. */
 export const COLLECT_REMOVED = 0;
-export const COLLECT_ALIVE = 1;
 export const COLLECT_GONE = 2;
 export const COLLECT_FAILED = 3;
 /** Size of its `struct message`. */

@@ -46,4 +46,3 @@ export type SkipField = typeof MAY_SKIP | typeof ZERO_SKIP | typeof FINE_SKIP;
 export const NUMBER = 0;
 export const DATA = 1;
 export const SLOT = 2;
-export type Kind = typeof NUMBER | typeof DATA | typeof SLOT;

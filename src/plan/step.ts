@@ -13,9 +13,6 @@ import type {
 } from './config.js';
 import type { NamespaceKind } from './constants.js';
 
-/** Where a step is carried out: by the launcher outside the new namespaces, or by the process that becomes the command. */
-export type Side = 'outside' | 'inside';
-
 /** One step of a plan: plain, serialisable. What it does on the kernel is in lower/, what it means to a reader in describe.ts. */
 export type Step =
   // ── outside ──

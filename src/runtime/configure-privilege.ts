@@ -5,7 +5,6 @@ import { parseUlimit, rlimitNumbers } from '../kernel/rlimit.js';
 import { defaultSeccompFilter } from '../kernel/seccomp/default-filter.js';
 import { defaultSeccompFlags } from '../kernel/seccomp/policy.js';
 import type { ContainerConfig } from '../plan/config.js';
-import type { Namespaces } from './configure-namespaces.js';
 import type { Host } from './host.js';
 import type { ContainerOptions } from './options.js';
 
@@ -16,12 +15,11 @@ export function configureCapabilities(
   options: ContainerOptions,
   host: Host,
   mapped: boolean,
-  namespaces: Namespaces,
 ): ContainerConfig['capabilities'] {
   const all = (1n << BigInt(host.lastCapability + 1)) - 1n;
-  // A new user namespace gives every capability there, but never more than the bounding set lets through an execve.
-  const available = mapped || namespaces.user.from === 'path' ? all : host.permitted;
-  const usable = mapped || namespaces.user.from === 'path' ? all : host.bounding & host.permitted;
+  // A user namespace of its own, new or joined, gives every capability there; else nobody can give more than they have.
+  const available = mapped ? all : host.permitted;
+  const usable = mapped ? all : host.bounding & host.permitted;
   const { mask, missing } = resolveCapabilities(
     { add: options.caps?.add ?? [], drop: options.caps?.drop ?? [], privileged: options.privileged },
     usable,

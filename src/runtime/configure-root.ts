@@ -6,7 +6,7 @@ import { parseSize } from '../kernel/size.js';
 import { openBelow } from '../native/index.js';
 import type { ConfiguredMount, ContainerConfig, IdRange, RootConfig } from '../plan/config.js';
 import { O_PATH } from '../plan/constants.js';
-import { machineRoot } from './machine-root.js';
+import { machineRoot, ownerOf } from './machine-root.js';
 import type { ContainerOptions } from './options.js';
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -73,9 +73,9 @@ export function configureRoot(
     return machineRoot({ home: options.home ?? false, piecewise, files, sizeBytes });
   }
   if (options.rw === true) return { root: { kind: 'directory', path: rootfs.path }, binds: [] };
-  const { uid, gid, mode } = rootfs.stats;
   // Not through a link: the layer would hide it behind a directory of three files.
-  const etc = lstatSync(`${rootfs.path}/etc`, { throwIfNoEntry: false });
+  const stats = lstatSync(`${rootfs.path}/etc`, { throwIfNoEntry: false });
+  const etc = stats?.isDirectory() === true ? stats : undefined;
   return {
     binds: [],
     root: {
@@ -86,16 +86,10 @@ export function configureRoot(
         {
           lower: rootfs.path,
           at: '',
-          root: { uid, gid, mode: mode & 0o7777 },
-          parents:
-            etc?.isDirectory() === true
-              ? [{ path: 'etc', uid: etc.uid, gid: etc.gid, mode: etc.mode & 0o7777 }]
-              : [],
+          root: ownerOf(rootfs.stats),
+          parents: etc ? [{ path: 'etc', ...ownerOf(etc) }] : [],
           hidden: [],
-          files:
-            etc?.isDirectory() === true
-              ? files.map((file) => ({ ...file, uid: 0, gid: 0, mode: 0o644 }))
-              : [],
+          files: etc ? files.map((file) => ({ ...file, uid: 0, gid: 0, mode: 0o644 })) : [],
         },
       ],
     },
@@ -108,7 +102,7 @@ function identityFiles(
   { network, domainname }: ContainerOptions,
 ): { path: string; content: string }[] {
   const full = domainname === undefined ? hostname : `${hostname}.${domainname} ${hostname}`;
-  const own = network === 'host' ? hostsOfHost() : '';
+  const own = network === 'host' ? readIfThere('/etc/hosts') : '';
   return [
     { path: 'etc/hostname', content: `${hostname}\n` },
     {
@@ -117,10 +111,6 @@ function identityFiles(
     },
     { path: 'etc/resolv.conf', content: readIfThere('/etc/resolv.conf') },
   ];
-}
-
-function hostsOfHost(): string {
-  return readIfThere('/etc/hosts');
 }
 
 function readIfThere(path: string): string {

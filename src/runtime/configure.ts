@@ -74,7 +74,7 @@ export async function configure(
   const { root, binds } = configureRoot(options, rootfs, hostname, idMap !== undefined && host.uid !== 0);
   const user = configureUser(options, rootfs?.path ?? '/', idMap);
   const env = configureEnvironment(options, user, hostname);
-  const capabilities = configureCapabilities(options, host, idMap !== undefined, namespaces);
+  const capabilities = configureCapabilities(options, host, idMap !== undefined);
   const confined = !privileged && options.systemPathsUnconfined !== true;
 
   return {

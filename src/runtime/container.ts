@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { parseSignal, signalName } from '../kernel/signals.js';
 import { referenceLauncher } from '../native/index.js';
+import { SIGKILL } from '../plan/constants.js';
 import type { Exited, Launch } from './launch.js';
 import { splitLines } from './lines.js';
 import type { ExitStatus, StartOptions } from './options.js';
@@ -136,8 +137,6 @@ export class Container {
     }
   }
 }
-
-const SIGKILL = 9;
 
 function toStatus(
   { code, signal, oomKills, ...usage }: Exited,

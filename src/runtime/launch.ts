@@ -24,8 +24,6 @@ export interface LaunchOptions {
   readonly callerTerminal?: number | undefined;
 }
 
-const SIGKILL = 9;
-
 /** The first descriptor the launcher gets besides its own; see native/launcher/plan.h. */
 const FD_EXTRA = 5;
 
@@ -157,7 +155,7 @@ export class Launch {
   #letGo(lost: boolean): void {
     if (this.#command < 0) return;
     try {
-      if (lost) signalPidfd(this.#command, SIGKILL);
+      if (lost) signalPidfd(this.#command, c.SIGKILL);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     } finally {

@@ -11,6 +11,7 @@ import type {
   HiddenDirectory,
   Layer,
   LayerFile,
+  Owner,
   RootConfig,
   SkeletonEntry,
 } from '../plan/config.js';
@@ -152,7 +153,7 @@ function accountFiles(): LayerFile[] {
       .split('\n')
       .flatMap((text) => (text.includes(':') ? [`${line(text.slice(0, text.indexOf(':')))}\n`] : []))
       .join('');
-    return [{ path, content, ...owner(stats) }];
+    return [{ path, content, ...ownerOf(stats) }];
   };
   return [
     ...lock('etc/shadow', (name) => `${name}:*:19000:0:99999:7:::`, '/etc/passwd'),
@@ -168,7 +169,7 @@ function hostKeys(): string[] {
 
 function emptied(path: string): LayerFile[] {
   const stats = look(path);
-  return stats?.isFile() === true ? [{ path, content: '', ...owner(stats) }] : [];
+  return stats?.isFile() === true ? [{ path, content: '', ...ownerOf(stats) }] : [];
 }
 
 function makeLayer(
@@ -187,7 +188,7 @@ function makeLayer(
   const ourFiles = files.filter(({ path }) => inside(path) && isDirectory(parentOf(path)));
   const directory = (path: string): HiddenDirectory => ({
     path: relative(path),
-    ...owner(look(path) ?? stats),
+    ...ownerOf(look(path) ?? stats),
   });
   const parents = new Set<string>();
   for (const path of [...ours, ...ourFiles.map((file) => file.path)]) {
@@ -197,7 +198,7 @@ function makeLayer(
   return {
     lower: `/${at}`,
     at,
-    root: owner(stats),
+    root: ownerOf(stats),
     parents: [...parents].sort().map(directory),
     hidden: ours.map(directory),
     files: ourFiles.map((file) => ({ ...file, path: relative(file.path) })),
@@ -273,7 +274,7 @@ function isDirectory(path: string): boolean {
   return look(path)?.isDirectory() === true;
 }
 
-function owner({ uid, gid, mode }: Stats): { uid: number; gid: number; mode: number } {
+export function ownerOf({ uid, gid, mode }: Stats): Owner {
   return { uid, gid, mode: mode & 0o7777 };
 }
 

@@ -1,4 +1,5 @@
 import { getTermios } from '../native/index.js';
+import { SIGKILL } from '../plan/constants.js';
 import { planContainer } from '../plan/container.js';
 import type { Plan } from '../plan/step.js';
 import { configure } from './configure.js';
@@ -70,8 +71,6 @@ export async function start(argv: readonly string[], options: StartOptions = {})
     await collected;
   }
 }
-
-const SIGKILL = 9;
 
 /** The steps that `start()` would take, in order; none is taken. Throws what `start()` would, short of the kernel's refusals. */
 export async function plan(argv: readonly string[], options: StartOptions = {}): Promise<Plan> {

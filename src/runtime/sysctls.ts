@@ -81,7 +81,6 @@ function checkIsolated({ path, name }: Setting, namespaces: Namespaces): void {
   }
 }
 
-/** Known to exist, and to be writable, in every new namespace of the kernels we support. */
 function checkPolicy({ path, name }: Setting, options: ContainerOptions): void {
   const { allowUnsafeSysctls = [] } = options;
   const policy = options.sysctlPolicy ?? (allowUnsafeSysctls.length > 0 ? 'k8s-safe' : 'namespaced');
@@ -95,6 +94,7 @@ function checkPolicy({ path, name }: Setting, options: ContainerOptions): void {
 }
 
 async function checkAvailable(asked: readonly Setting[], namespaces: Namespaces, host: Host): Promise<void> {
+  // What Kubernetes calls safe exists, and can be written, in every new namespace of the kernels we support.
   const doubtful = asked.filter(({ path }) => !isSafeSysctl(path) && sysctlScope(path).scope !== 'uts');
   if (doubtful.length === 0) return;
   const access = await probeSysctls(
