@@ -26,6 +26,16 @@ const ipcKeys: ReadonlySet<string> = new Set([
   'kernel/shmmni',
 ]);
 
+/** The keys of an IPC namespace, POSIX message queues included. */
+export const ipcSysctls: readonly string[] = [
+  ...ipcKeys,
+  'fs/mqueue/msg_default',
+  'fs/mqueue/msg_max',
+  'fs/mqueue/msgsize_default',
+  'fs/mqueue/msgsize_max',
+  'fs/mqueue/queues_max',
+];
+
 const utsKeys: ReadonlySet<string> = new Set(['kernel/hostname', 'kernel/domainname']);
 
 /** Keys that users ask for most, with what they can do instead. */

@@ -1,3 +1,4 @@
+import { invalid, quote } from '../../errors.js';
 import type { CgroupWrite } from './limits.js';
 
 /** One rule of the devices controller; see the kernel's admin-guide/cgroup-v1/devices. */
@@ -44,3 +45,34 @@ export const defaultDeviceRules: readonly DeviceRule[] = [
   { allow: true, type: 'char', major: 5, minor: 2, access: 'rwm' },
   { allow: true, type: 'char', major: 136, access: 'rwm' },
 ];
+
+/**
+ * docker's `--device-cgroup-rule`: `TYPE MAJOR:MINOR ACCESS`, as in `c 13:* rw`. What it names is allowed.
+ *
+ * @throws {WarrenError} `ERR_DEVICE_RULE`.
+ */
+export function parseDeviceRule(text: string): DeviceRule {
+  const bad = (why: string): Error =>
+    invalid(
+      'ERR_DEVICE_RULE',
+      `Cannot use the device rule ${quote(text)}`,
+      why,
+      'write TYPE MAJOR:MINOR ACCESS, as in "c 13:* rw"',
+    );
+  const [, letter, major = '', minor = '', access = ''] =
+    /^([abc]) (\*|\d{1,4}):(\*|\d{1,7}) ([rwm]{1,3})$/.exec(text) ?? [];
+  if (letter === undefined) throw bad('it has another form');
+  if (new Set(access).size < access.length) throw bad('its access names something twice');
+  const numbers = [major, minor].map((each) => (each === '*' ? undefined : Number(each)));
+  // As the kernel keeps them: 12 and 20 bits.
+  if ((numbers[0] ?? 0) > 4095 || (numbers[1] ?? 0) > 1_048_575) throw bad('no device has so large a number');
+  if (letter === 'a' && numbers.some((each) => each !== undefined))
+    throw bad('"a" stands for all devices, whatever their numbers');
+  return {
+    allow: true,
+    type: letter === 'a' ? 'all' : letter === 'b' ? 'block' : 'char',
+    major: numbers[0],
+    minor: numbers[1],
+    access,
+  };
+}
