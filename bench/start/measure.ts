@@ -39,7 +39,7 @@ export async function measureRounds(
   return subjects.map((subject) => summarize(subject.name, times.get(subject) ?? []));
 }
 
-function summarize(name: string, times: number[]): Summary {
+export function summarize(name: string, times: number[]): Summary {
   const sorted = times.sort((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
@@ -67,12 +67,12 @@ export async function measureThroughput(
 }
 
 /** The same orders in every run. */
-function lehmer(seed: number): () => number {
+export function lehmer(seed: number): () => number {
   let state = seed;
   return () => (state = (state * 48_271) % 0x7fff_ffff) / 0x7fff_ffff;
 }
 
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
+export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return items
     .map((item) => ({ item, key: random() }))
     .sort((a, b) => a.key - b.key)

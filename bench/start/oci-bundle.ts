@@ -15,6 +15,8 @@ interface BundleOptions {
   readonly rootfs: string;
   /** crun knows no mixture of cgroup v1 and v2, and is run without cgroups. */
   readonly cgroups: boolean;
+  /** Default: `/bin/true`. */
+  readonly args?: readonly string[];
 }
 
 /** Not the same: no copy-on-write layer (a runtime is given one ready-made), and `runc` makes cgroups. */
@@ -24,7 +26,7 @@ export async function writeBundle(path: string, options: BundleOptions): Promise
   return path;
 }
 
-async function ociConfig({ rootfs, cgroups }: BundleOptions): Promise<object> {
+async function ociConfig({ rootfs, cgroups, args = ['/bin/true'] }: BundleOptions): Promise<object> {
   const { steps } = await plan(['true'], { rootfs });
   const pathsOf = (op: 'mask' | 'read-only-path'): string[] =>
     steps.flatMap((step) => (step.op === op ? [step.path] : []));
@@ -40,7 +42,7 @@ async function ociConfig({ rootfs, cgroups }: BundleOptions): Promise<object> {
     process: {
       terminal: false,
       user: { uid: 0, gid: 0 },
-      args: ['/bin/true'],
+      args,
       env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
       cwd: '/',
       capabilities: { bounding: kept, effective: kept, permitted: kept },

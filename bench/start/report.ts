@@ -54,11 +54,11 @@ export function report(results: Results): string {
   ].join('\n\n');
 }
 
-function load(): string {
+export function load(): string {
   return readFileSync('/proc/loadavg', 'latin1').split(' ')[0] ?? '';
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
     line(head),

@@ -162,7 +162,7 @@ async function runtime(
   );
 }
 
-function find(program: string): string | undefined {
+export function find(program: string): string | undefined {
   return (process.env['PATH'] ?? '')
     .split(delimiter)
     .map((directory) => join(directory, program))

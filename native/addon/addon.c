@@ -58,5 +58,10 @@ NAPI_MODULE_INIT() {
   register_spawn(env, exports);
   register_files(env, exports);
   register_netlink(env, exports);
+  register_xattr(env, exports);
+  register_sweep(env, exports);
+  register_namespace(env, exports);
+  register_credentials(env, exports);
+  register_detached(env, exports);
   return exports;
 }

@@ -18,5 +18,10 @@ char *get_text(napi_env env, napi_value value);
 void register_spawn(napi_env env, napi_value exports);
 void register_files(napi_env env, napi_value exports);
 void register_netlink(napi_env env, napi_value exports);
+void register_xattr(napi_env env, napi_value exports);
+void register_sweep(napi_env env, napi_value exports);
+void register_namespace(napi_env env, napi_value exports);
+void register_credentials(napi_env env, napi_value exports);
+void register_detached(napi_env env, napi_value exports);
 
 #endif

@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -162,7 +163,21 @@ static napi_value signal_pidfd(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* flock(fd, operation) → whether it was taken; false where somebody else has it. @see flock(2) */
+static napi_value take_flock(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], taken;
+  get_arguments(env, info, 2, arguments);
+  int result;
+  do {
+    result = flock(get_int(env, arguments[0]), get_int(env, arguments[1]));
+  } while (result < 0 && errno == EINTR);
+  if (result < 0 && errno != EWOULDBLOCK) return throw_errno(env, "flock", errno);
+  napi_get_boolean(env, result == 0, &taken);
+  return taken;
+}
+
 void register_files(napi_env env, napi_value exports) {
+  set_function(env, exports, "flock", take_flock);
   set_function(env, exports, "sealExecutable", seal_executable);
   set_function(env, exports, "openBelow", open_below);
   set_function(env, exports, "pipe", make_pipe);

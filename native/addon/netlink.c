@@ -88,11 +88,7 @@ static void *go(void *data) {
  * A socket belongs for good to the namespace of the thread that made it. A thread of its own does it, so that no other
  * thread of Node's is ever in another namespace, not even for the time of a system call.
  */
-static int make_visit(struct visit *visit) {
-  if (visit->namespace < 0) {
-    go(visit);
-    return visit->fd;
-  }
+static int in_thread(void *(*body)(void *), struct visit *visit) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, 256 * 1024);
@@ -100,7 +96,7 @@ static int make_visit(struct visit *visit) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  int error = pthread_create(&thread, &attributes, go, visit);
+  int error = pthread_create(&thread, &attributes, body, visit);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   if (error) {
@@ -110,6 +106,32 @@ static int make_visit(struct visit *visit) {
   }
   pthread_join(thread, NULL);
   return visit->fd;
+}
+
+static int make_visit(struct visit *visit) {
+  if (visit->namespace >= 0) return in_thread(go, visit);
+  go(visit);
+  return visit->fd;
+}
+
+static void *leave_network(void *data) {
+  struct visit *visit = data;
+  visit->failed = "unshare";
+  visit->fd = -1;
+  if (unshare(CLONE_NEWNET) == 0) {
+    visit->failed = "open";
+    visit->fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  }
+  visit->error = errno;
+  return NULL;
+}
+
+/* newNetwork() → fd of a network namespace that nobody is in. It lives as long as the descriptor. */
+static napi_value new_network(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct visit visit = {.fd = -1};
+  if (in_thread(leave_network, &visit) < 0) return throw_errno(env, visit.failed, visit.error);
+  return make_int(env, visit.fd);
 }
 
 /* socketIn(namespaceFd or -1, family, type, protocol) → fd, close-on-exec, non-blocking; netlink sockets are bound. */
@@ -439,6 +461,17 @@ static napi_value set_socket_option(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* bindSocket(fd, Buffer): the address as bind(2) takes it, a struct sockaddr_in or sockaddr_in6. */
+static napi_value bind_socket(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  get_arguments(env, info, 2, arguments);
+  void *data;
+  size_t length;
+  napi_get_buffer_info(env, arguments[1], &data, &length);
+  if (bind(get_int(env, arguments[0]), data, (socklen_t)length) < 0) return throw_errno(env, "bind", errno);
+  return NULL;
+}
+
 /* getSocketOption(fd, level, name, Buffer) → how many bytes of the buffer the kernel filled. It reads the buffer too. */
 static napi_value get_socket_option(napi_env env, napi_callback_info info) {
   napi_value arguments[4];
@@ -456,11 +489,13 @@ static napi_value get_socket_option(napi_env env, napi_callback_info info) {
 void register_netlink(napi_env env, napi_value exports) {
   set_function(env, exports, "socketIn", socket_in);
   set_function(env, exports, "openIn", open_in);
+  set_function(env, exports, "newNetwork", new_network);
   set_function(env, exports, "tunIn", tun_in);
   set_function(env, exports, "netlinkExchange", netlink_exchange);
   set_function(env, exports, "netlinkSendInBackground", send_in_background);
   set_function(env, exports, "watchReadable", watch_readable);
   set_function(env, exports, "unwatch", unwatch);
+  set_function(env, exports, "bindSocket", bind_socket);
   set_function(env, exports, "setSocketOption", set_socket_option);
   set_function(env, exports, "getSocketOption", get_socket_option);
 }

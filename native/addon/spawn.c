@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +92,8 @@ static void gone(struct child *child) {
 }
 
 static int reap(struct child *child) {
+  /* A connection: there is nobody to wait for. */
+  if (child->pid == 0) return 1;
   int status;
   pid_t waited = waitpid(child->pid, &status, __WALL | WNOHANG);
   return waited == child->pid || (waited < 0 && errno == ECHILD);
@@ -140,6 +143,7 @@ static void on_control(uv_poll_t *poll, int status, int events) {
       call_back(child, buffer, passed);
     }
     napi_close_handle_scope(child->env, scope);
+    if (child->control < 0) return; /* disconnected by what was called back */
     if (length <= 0) break;
   }
   /* The launcher closes its end only by ending. Usually it can be waited for at once. */
@@ -279,6 +283,58 @@ static napi_value spawn(napi_env env, napi_callback_info info) {
   return handle;
 }
 
+/*
+ * connect(path, onPacket) → handle, as spawn()'s: packets of a monitor, and null when it has closed. A path that is too
+ * long for a socket goes by way of /proc/self/fd.
+ */
+static napi_value connect_socket(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  get_arguments(env, info, 2, arguments);
+  char *path = get_text(env, arguments[0]);
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length < sizeof address.sun_path) memcpy(address.sun_path, path, length);
+  free(path);
+  if (length >= sizeof address.sun_path) return throw_errno(env, "connect", ENAMETOOLONG);
+  int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return throw_errno(env, "socket", errno);
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int error = errno;
+    close(fd);
+    return throw_errno(env, "connect", error);
+  }
+  struct child *child = calloc(1, sizeof *child);
+  child->env = env;
+  child->pidfd = -1;
+  child->control = fd;
+  napi_get_uv_event_loop(env, (struct uv_loop_s **)&child->loop);
+  napi_value name, handle;
+  napi_create_string_latin1(env, "warren", NAPI_AUTO_LENGTH, &name);
+  napi_async_init(env, NULL, name, &child->context);
+  napi_create_reference(env, arguments[1], 1, &child->callback);
+  napi_create_external(env, child, finalize, NULL, &handle);
+  napi_create_reference(env, handle, 1, &child->self);
+  napi_add_env_cleanup_hook(env, on_cleanup, child);
+  start_polling(child, child->control, on_control);
+  return handle;
+}
+
+/* disconnect(handle): no more packets, and no null either. */
+static napi_value disconnect(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  get_arguments(env, info, 1, &argument);
+  void *data = NULL;
+  napi_get_value_external(env, argument, &data);
+  struct child *child = data;
+  if (!child || !child->self || child->pid) return NULL;
+  finish(child);
+  napi_delete_reference(env, child->callback);
+  napi_delete_reference(env, child->self);
+  child->callback = child->self = NULL;
+  napi_async_destroy(env, child->context);
+  return NULL;
+}
+
 static struct child *get_child(napi_env env, napi_value value) {
   void *data = NULL;
   napi_get_value_external(env, value, &data);
@@ -315,5 +371,7 @@ static napi_value reference(napi_env env, napi_callback_info info) {
 void register_spawn(napi_env env, napi_value exports) {
   set_function(env, exports, "spawn", spawn);
   set_function(env, exports, "send", send_packet);
+  set_function(env, exports, "connect", connect_socket);
+  set_function(env, exports, "disconnect", disconnect);
   set_function(env, exports, "reference", reference);
 }

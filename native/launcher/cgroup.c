@@ -136,6 +136,14 @@ static void kill_members(int directory) {
   sys(__NR_close, procs);
 }
 
+/* What cgroup v1 has frozen does not even die of SIGKILL before it is thawed. */
+static void thaw(int directory) {
+  long state = sys(__NR_openat, directory, "freezer.state", O_WRONLY_ | O_CLOEXEC_, 0);
+  if (state < 0) return;
+  sys(__NR_write, state, "THAWED", 6);
+  sys(__NR_close, state);
+}
+
 /* One attempt. A privileged container may have made groups below its own. */
 static long remove_once(int parent, const char *name, int depth) {
   long removed = sys(__NR_unlinkat, parent, name, AT_REMOVEDIR);
@@ -143,6 +151,7 @@ static long remove_once(int parent, const char *name, int depth) {
   long directory = open_group(parent, name);
   if (directory < 0) return directory;
   kill_members((int)directory);
+  thaw((int)directory);
   char entries[1024] __attribute__((aligned(8)));
   for (;;) {
     long length = sys(__NR_getdents64, directory, entries, sizeof entries);

@@ -59,7 +59,7 @@ struct user_cmsg {
   int pad;
 };
 
-void send_message(int fd, const struct message *message, int passed_fd) {
+long send_message(int fd, const struct message *message, int passed_fd) {
   struct user_iovec iov = {(void *)message, sizeof *message};
   struct user_cmsg cmsg = {sizeof cmsg - sizeof cmsg.pad, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, passed_fd, 0};
   struct user_msghdr header = {0, 0, &iov, 1, 0, 0, 0};
@@ -67,8 +67,11 @@ void send_message(int fd, const struct message *message, int passed_fd) {
     header.control = &cmsg;
     header.control_length = sizeof cmsg;
   }
-  while (sys(__NR_sendmsg, fd, &header, MSG_NOSIGNAL_) == -EINTR) {
-  }
+  long sent;
+  do {
+    sent = sys(__NR_sendmsg, fd, &header, MSG_NOSIGNAL_);
+  } while (sent == -EINTR);
+  return sent;
 }
 
 static __attribute__((noreturn)) void fail(struct machine *machine, uint32_t index, long error) {
@@ -78,6 +81,12 @@ static __attribute__((noreturn)) void fail(struct machine *machine, uint32_t ind
     sys(__NR_wait4, machine->child, 0, __WALL, 0);
   }
   end_groups(machine);
+  if (machine->is_stage) {
+    machine->failed_op = (int32_t)index;
+    machine->failed_errno = (int32_t)-error;
+    leave(EXIT_LAUNCHER);
+  }
+  send_note(machine, (int)machine->slots[SLOT_REPORT]);
   struct message message = {.type = MSG_FAILED, .a = (int32_t)index, .b = (int32_t)-error};
   send_message((int)machine->slots[SLOT_REPORT], &message, -1);
   leave(EXIT_LAUNCHER);
@@ -154,8 +163,18 @@ static long execute(struct machine *machine, const struct op *op) {
       leave((int)a[0]);
     case OP_CGROUP:
       return make_group(machine, (int)a[0], (const char *)(uintptr_t)a[1], (const char *)(uintptr_t)a[2]);
+    case OP_MONITOR:
+      return monitor(machine, (const struct monitor_options *)(uintptr_t)a[0], (const char *)(uintptr_t)a[1]);
+    case OP_HAND_OVER:
+      machine->pidfd = (int)a[0];
+      machine->channel = (int)a[1];
+      leave(0);
     case OP_COLLECT:
       return collect_group((int)a[0], (const char *)(uintptr_t)a[1]);
+    case OP_HELPER:
+      return run_helper(machine, (const char *)(uintptr_t)a[0], (const void *)(uintptr_t)a[1]);
+    case OP_REMOVE:
+      return remove_tree((int)a[0], (const char *)(uintptr_t)a[1]);
     default:
       return -ENOSYS;
   }
@@ -196,6 +215,8 @@ static void run_plan(struct machine *machine) {
     else
 #endif
       result = execute(machine, op);
+    /* A monitor may have been given another plan meanwhile. */
+    op = &machine->ops[i];
     /* Results of OP_SET and OP_PEEK32 are values, and any value is right. */
     int failed = result < 0 && result > -4096 && op->code != OP_SET && op->code != OP_PEEK32;
     if (failed) {
@@ -206,9 +227,18 @@ static void run_plan(struct machine *machine) {
       i += (uint32_t)op->may_skip;
       continue;
     }
-    if (op->store != NO_SLOT) machine->slots[op->store] = result;
-    if (result == 0 && op->zero_skip) {
+    int is_inside = result == 0 && op->zero_skip;
+    if (is_inside) {
+      /* The page is shared with the process outside; from here on each has its own. */
+      static struct machine own;
+      memcpy(&own, machine, sizeof own);
+      machine = &own;
       machine->group_count = 0;
+      machine->is_stage = 0;
+      machine->child = 0;
+    }
+    if (op->store != NO_SLOT) machine->slots[op->store] = result;
+    if (is_inside) {
       i += (uint32_t)op->zero_skip;
     } else {
       if (op->zero_skip) machine->child = result;
@@ -231,10 +261,41 @@ static void reset_signals(void) {
   sys(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, 8);
 }
 
+void relocate(struct machine *machine) {
+  struct plan_header *header = machine->mapping;
+  const uint32_t *relocs = (const uint32_t *)((uint8_t *)machine->mapping + header->relocs_offset);
+  for (uint32_t i = 0; i < header->reloc_count; i++)
+    *(uint64_t *)(machine->data + relocs[i]) += (uint64_t)(uintptr_t)machine->data;
+}
+
+long map_plan(struct machine *machine, int file) {
+  struct statx info;
+  long error = sys(__NR_statx, file, "", AT_EMPTY_PATH, STATX_SIZE, &info);
+  if (error < 0) return error;
+  if (info.stx_size < sizeof(struct plan_header)) return -EINVAL;
+  long mapped = sys(__NR_mmap, 0, info.stx_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, file, 0);
+  if (mapped < 0 && mapped > -4096) return mapped;
+  struct plan_header *header = (struct plan_header *)mapped;
+  if (header->magic != PLAN_MAGIC) {
+    sys(__NR_munmap, mapped, info.stx_size);
+    return -EINVAL;
+  }
+  if (machine->mapping) sys(__NR_munmap, machine->mapping, machine->mapping_length);
+  machine->mapping = header;
+  machine->mapping_length = info.stx_size;
+  machine->ops = (struct op *)(mapped + header->ops_offset);
+  machine->op_count = header->op_count;
+  machine->data = (uint8_t *)(mapped + header->data_offset);
+  machine->data_length = header->data_length;
+  return 0;
+}
+
 static __attribute__((noreturn, used)) void start(long *stack) {
-  struct machine machine;
-  memset(&machine, 0, sizeof machine);
-  machine.slots[SLOT_REPORT] = FD_CONTROL;
+  /* Shared with children, for a monitor's: they tell it by this what they have made. */
+  long page = sys(__NR_mmap, 0, sizeof(struct machine), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page < 0 && page > -4096) leave(EXIT_LAUNCHER);
+  struct machine *machine = (struct machine *)page;
+  machine->slots[SLOT_REPORT] = FD_CONTROL;
   reset_signals();
 #ifdef WARREN_FAULT
   read_fault((char **)(stack + 1 + stack[0] + 1));
@@ -242,24 +303,11 @@ static __attribute__((noreturn, used)) void start(long *stack) {
   (void)stack;
 #endif
 
-  struct statx info;
-  if (sys(__NR_statx, FD_PLAN, "", AT_EMPTY_PATH, STATX_SIZE, &info) < 0) leave(EXIT_LAUNCHER);
-  machine.mapping_length = info.stx_size;
-  long mapped = sys(__NR_mmap, 0, info.stx_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, FD_PLAN, 0);
-  if (mapped < 0 && mapped > -4096) leave(EXIT_LAUNCHER);
-  machine.mapping = (void *)mapped;
-  struct plan_header *header = (struct plan_header *)mapped;
-  if (info.stx_size < sizeof *header || header->magic != PLAN_MAGIC) leave(EXIT_LAUNCHER);
+  if (map_plan(machine, FD_PLAN) < 0) leave(EXIT_LAUNCHER);
   sys(__NR_close, FD_PLAN);
+  relocate(machine);
 
-  machine.ops = (struct op *)(mapped + header->ops_offset);
-  machine.op_count = header->op_count;
-  machine.data = (uint8_t *)(mapped + header->data_offset);
-  machine.data_length = header->data_length;
-  const uint32_t *relocs = (const uint32_t *)(mapped + header->relocs_offset);
-  for (uint32_t i = 0; i < header->reloc_count; i++) *(uint64_t *)(machine.data + relocs[i]) += (uint64_t)(uintptr_t)machine.data;
-
-  run_plan(&machine);
+  run_plan(machine);
   leave(0);
 }
 

@@ -22,6 +22,10 @@
 #define FD_CONTROL 3
 #define FD_PLAN 4
 #define FD_EXTRA 5
+/* For a monitor: the container's directory, and its status file, which is locked. */
+#define FD_DIRECTORY 5
+#define FD_STATUS 6
+#define FD_NETWORK 7 /* its network namespace, where that is to outlive a run */
 
 /* Slot 0 holds the descriptor that failures are reported on. */
 #define SLOT_REPORT 0
@@ -53,7 +57,11 @@ enum op_code {
   OP_INIT = 10,     /* fork; the parent stays as a small init: supervise.c. Returns in the child. args: 1 = take the terminal, capset(2)'s two */
   OP_EXIT = 11,     /* exit with code args[0] */
   OP_CGROUP = 12,   /* make and lock group args[1] below args[0], removed at the end; args[2]: its file with oom_kill, or "" → store */
-  OP_COLLECT = 13   /* remove group args[1] below args[0] if nobody holds it → store: enum collected */
+  OP_COLLECT = 13,  /* remove group args[1] below args[0] if nobody holds it → store: enum collected */
+  OP_MONITOR = 14,  /* stay as the monitor (monitor.c) with struct monitor_options args[0], of container args[1]; returns in a child for each run */
+  OP_HAND_OVER = 15, /* in that child: leave the process inside (pidfd args[0], channel args[1]) to the monitor. Does not return. */
+  OP_HELPER = 16,   /* execute the program args[0] with argv args[1], and wait for it: helper.c */
+  OP_REMOVE = 17    /* remove the tree args[1] below directory args[0] */
 };
 
 struct op {
@@ -81,8 +89,17 @@ enum message_type {
   MSG_TERMINAL = 4, /* carries the master of the container's terminal */
   MSG_DATA = 5,     /* bytes for whoever asked: probes */
   MSG_ALIVE = 6,    /* no meaning; fails when the other side is gone */
-  MSG_SIGNAL = 16,  /* to the launcher: send signal a to the command */
-  MSG_CANCEL = 17   /* to the launcher: end the start, unless the command is executing already */
+  MSG_ANSWER = 7,   /* of a monitor: a = errno of what was asked, 0 for done */
+  MSG_SIGNAL = 16,  /* to the launcher: send signal a to the command. To a monitor: b = 1: and do not start it again */
+  MSG_CANCEL = 17,  /* to the launcher: end the start, unless the command is executing already */
+  MSG_DETACH = 24,  /* to the launcher: let the command live on when whoever started it ends */
+  /* To a monitor, on its socket. All but the input and the size of the terminal are answered. */
+  MSG_STOP = 18,      /* send signal a, SIGKILL after b milliseconds (b < 0: never), and do not start it again */
+  MSG_INPUT = 19,     /* bytes after the first 16 of the packet are for its standard input */
+  MSG_INPUT_END = 20, /* close its standard input, when what came before has gone in */
+  MSG_RESIZE = 21,    /* a rows, b columns */
+  MSG_FREEZE = 22,    /* a = 1: freeze, 0: thaw */
+  MSG_PLAN = 23       /* the next run, and the policy for it, are those of the plan in the file "plan", which is removed */
 };
 
 struct message {
@@ -90,5 +107,45 @@ struct message {
   int32_t a, b, c;
   uint64_t user_us, system_us, max_rss_bytes;
 };
+
+enum restart { RESTART_NO = 0, RESTART_ON_FAILURE = 1, RESTART_ALWAYS = 2 };
+
+struct monitor_options {
+  uint32_t restart; /* enum restart */
+  uint32_t most_restarts; /* 0: no limit; for RESTART_ON_FAILURE */
+  uint32_t terminal;
+  uint32_t open_input;
+  uint32_t orphans; /* no new PID namespace ends what the command leaves behind */
+  uint32_t remove;  /* remove the container's directory at the end */
+  uint32_t log_files;
+  uint32_t network; /* FD_NETWORK is given */
+  uint32_t attended; /* not removed before whoever started it has ended */
+  uint32_t reserved;
+  uint64_t log_bytes; /* of one file */
+};
+
+#define STATUS_MAGIC 0x31545357u /* "WST1" */
+enum status_state { STATUS_CREATED = 0, STATUS_RUNNING = 1, STATUS_PAUSED = 2, STATUS_RESTARTING = 3, STATUS_EXITED = 4 };
+
+/*
+ * A container's status file, written in place, so that a full disk cannot stop it; a reader that finds the two
+ * sequence numbers different looks again.
+ */
+struct status_record {
+  uint32_t magic;
+  uint32_t sequence;
+  uint32_t state;
+  int32_t pid;
+  int32_t monitor_pid;
+  int32_t wait_status; /* of the last run */
+  uint32_t oom_kills;
+  uint32_t restarts;
+  uint64_t started_ns, finished_ns; /* CLOCK_REALTIME; 0: never */
+  uint64_t user_us, system_us, max_rss_bytes;
+  int32_t failed_op, failed_errno; /* of the last start; errno 0: it succeeded */
+  uint32_t reserved[11];
+  uint32_t sequence_again;
+};
+_Static_assert(sizeof(struct status_record) == 128, "src/containers/status.ts");
 
 #endif

@@ -18,13 +18,7 @@
 #define MSG_DONTWAIT_ 0x40
 #define MSG_CMSG_CLOEXEC_ 0x40000000
 
-struct packet {
-  struct message message;
-  int fd;
-  long length;
-};
-
-static void receive(int from, struct packet *packet) {
+void receive(int from, struct packet *packet) {
   struct {
     void *base;
     size_t length;
@@ -63,7 +57,7 @@ static int first_number(const char *text, long length) {
  * The command is gone, but it did not take a PID namespace with it: end whatever it left. Orphans have become our
  * children (PR_SET_CHILD_SUBREAPER), so killing children until there are none ends the whole tree, forks included.
  */
-static void end_orphans(int children) {
+void end_orphans(int children) {
   char text[16];
   for (;;) {
     long length = sys(__NR_pread64, children, text, sizeof text, 0);
@@ -79,6 +73,16 @@ struct rusage_ {
   long max_rss_kb;
   long rest[13];
 };
+
+long reap(int64_t pid, int *status, struct usage *usage) {
+  struct rusage_ raw;
+  long waited = sys(__NR_wait4, pid, status, __WALL | WNOHANG, &raw);
+  if (waited != pid) return waited;
+  usage->user_us = (uint64_t)raw.user.tv_sec * 1000000 + (uint64_t)raw.user.tv_usec;
+  usage->system_us = (uint64_t)raw.system.tv_sec * 1000000 + (uint64_t)raw.system.tv_usec;
+  usage->max_rss_bytes = (uint64_t)raw.max_rss_kb * 1024;
+  return waited;
+}
 
 /* Passes on what the process inside says, until it says no more for now; *channel becomes -1 when it never will again. */
 static void drain_channel(int *channel, int64_t pid, int pidfd, int *failed) {
@@ -114,6 +118,7 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
   };
   int failed = 0;
   int abandoned = 0;
+  int detached = 0;
   for (;;) {
     if (sys(__NR_ppoll, watched, 3, 0, 0, 8) < 0) continue;
 
@@ -126,6 +131,7 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
       if (packet.fd >= 0) sys(__NR_close, packet.fd);
       if (packet.length > 0) {
         if (packet.message.type == MSG_SIGNAL) sys(__NR_pidfd_send_signal, pidfd, packet.message.a, 0, 0);
+        if (packet.message.type == MSG_DETACH) detached = 1;
         if (packet.message.type == MSG_CANCEL) {
           if (watched[1].fd >= 0) drain_channel(&watched[1].fd, pid, (int)pidfd, &failed);
           if (watched[1].fd >= 0) {
@@ -137,15 +143,14 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
         /* Whoever started us is gone, perhaps by SIGKILL: nothing of the container may outlive it. */
         abandoned = 1;
         watched[0].fd = -1;
-        sys(__NR_pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+        if (!detached) sys(__NR_pidfd_send_signal, pidfd, SIGKILL, 0, 0);
       }
     }
 
     if (watched[2].revents) {
       int status = 0;
-      struct rusage_ usage;
-      long waited = sys(__NR_wait4, pid, &status, __WALL | WNOHANG, &usage);
-      if (waited != pid) continue;
+      struct usage usage;
+      if (reap(pid, &status, &usage) != pid) continue;
       if (children >= 0) end_orphans((int)children);
       int kills = end_groups(machine);
       if (abandoned && terminal >= 0) sys(__NR_ioctl, terminal, TCSETS_, termios);
@@ -154,9 +159,9 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
             .type = MSG_EXITED,
             .a = status,
             .b = kills,
-            .user_us = (uint64_t)usage.user.tv_sec * 1000000 + (uint64_t)usage.user.tv_usec,
-            .system_us = (uint64_t)usage.system.tv_sec * 1000000 + (uint64_t)usage.system.tv_usec,
-            .max_rss_bytes = (uint64_t)usage.max_rss_kb * 1024,
+            .user_us = usage.user_us,
+            .system_us = usage.system_us,
+            .max_rss_bytes = usage.max_rss_bytes,
         };
         send_message(FD_CONTROL, &exited, -1);
       }

@@ -21,6 +21,8 @@ export interface NetlinkAddon {
   /** Calls as long as there is something to read. Unwatch before closing the descriptor. */
   watchReadable(fd: number, callback: () => void): WatchHandle;
   unwatch(handle: WatchHandle): void;
+  /** @param address A struct sockaddr_in or sockaddr_in6, as bind(2) takes it. */
+  bindSocket(fd: number, address: Uint8Array): void;
   setSocketOption(fd: number, level: number, name: number, value: Uint8Array): void;
   /** Reads and fills `value`; returns how many bytes of it the kernel filled. */
   getSocketOption(fd: number, level: number, name: number, value: Uint8Array): number;

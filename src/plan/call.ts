@@ -116,6 +116,19 @@ export type Call =
       readonly name: string;
       readonly store: string;
     }
+  | {
+      /** Stays as the monitor of the container; the plan goes on in a child, once for each run. */
+      readonly op: 'monitor';
+      /** struct monitor_options of native/launcher/plan.h. */
+      readonly options: Struct;
+      readonly id: string;
+    }
+  | {
+      /** Ends that child: the process inside is the monitor's. */
+      readonly op: 'handOver';
+      readonly pidfd: SlotRef;
+      readonly channel: SlotRef;
+    }
   | { readonly op: 'label'; readonly label: string };
 
 export type CallOptions = Pick<

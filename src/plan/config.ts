@@ -52,10 +52,15 @@ export type SkeletonEntry =
 
 export type RootConfig =
   | {
-      /** Layers over a tmpfs that dies with the container's mount namespace; the first is the root. */
+      /** Copy-on-write layers; the first is the root. */
       readonly kind: 'layers';
       readonly layers: readonly Layer[];
       readonly sizeBytes: number | undefined;
+      /**
+       * Directory on the host that keeps what the container writes, for its next start. undefined: a tmpfs does, to the end
+       * of this run.
+       */
+      readonly store: string | undefined;
       /** Entries of a root that is itself a tmpfs (no layer at ``), for a user namespace over the machine's root. */
       readonly skeleton: readonly SkeletonEntry[] | undefined;
     }
@@ -111,11 +116,15 @@ export interface CgroupParent {
 
 /** The container's group in one hierarchy. */
 export interface CgroupGroup {
+  /** Into one of version 2 the process is cloned; it writes itself into the others. */
+  readonly version: 1 | 2;
   /** Directory on the host, absolute. */
   readonly parent: string;
   readonly writes: readonly CgroupWrite[];
   /** Its file with a line `oom_kill N`. */
   readonly events: string | undefined;
+  /** Version 2: the eBPF program that is asked about devices (kernel/cgroup/device-program.ts). */
+  readonly deviceProgram: Uint8Array | undefined;
   /** Where /sys/fs/cgroup has the hierarchy, and the group in it; see CgroupMount. */
   readonly mount: CgroupMount;
 }
@@ -125,6 +134,24 @@ export interface CgroupConfig {
   readonly name: string;
   readonly parents: readonly CgroupParent[];
   readonly groups: readonly CgroupGroup[];
+}
+
+/** Who stays with a detached container: see native/launcher/monitor.c. */
+export interface MonitorConfig {
+  readonly restart: 'no' | 'on-failure' | 'always';
+  /** 0 for no limit. */
+  readonly mostRestarts: number;
+  /** Its standard input is a pipe that clients of the monitor can write to. */
+  readonly openInput: boolean;
+  /** The container's directory is removed at the end. */
+  readonly remove: boolean;
+  /** Of one file. */
+  readonly logBytes: number;
+  readonly logFiles: number;
+  /** Not removed before whoever starts it has ended, who may still have to read its output. */
+  readonly attended: boolean;
+  /** It is given a network namespace to hold, as descriptor 7, for all runs. */
+  readonly network: boolean;
 }
 
 export interface ContainerConfig {
@@ -178,6 +205,8 @@ export interface ContainerConfig {
   readonly terminal: { readonly rows: number; readonly columns: number } | undefined;
   /** The caller's terminal settings, put back by the launcher if the caller is killed while they are raw. */
   readonly callerTermios: Uint8Array | undefined;
+  /** A detached container's; undefined: it ends with its caller. */
+  readonly monitor: MonitorConfig | undefined;
   readonly init: boolean;
 }
 

@@ -7,8 +7,9 @@ import {
   facts,
   namespaces,
 } from '../../test/support/plan-config.js';
-import type { ContainerConfig, HostFacts } from './config.js';
+import type { CgroupGroup, ContainerConfig, HostFacts } from './config.js';
 import { planContainer } from './container.js';
+import { lower } from './lower/index.js';
 import type { Step, StepOf, StepOp } from './step.js';
 
 function stepsOf(changes: Partial<ContainerConfig>, host: HostFacts = facts): readonly Step[] {
@@ -256,6 +257,27 @@ describe('planContainer()', () => {
     assert.ok(!find(steps, 'clone').kinds.includes('cgroup'));
     assert.equal(find(steps, 'join-cgroups').namespace, true);
     assert.ok(!stepsOf({}).some(is('cgroup-parent', 'cgroup', 'join-cgroups')));
+  });
+
+  test('clones into the group of cgroup v2, ruled before, and joins those of v1 inside', () => {
+    const group = (version: 1 | 2): CgroupGroup => ({
+      version,
+      parent: `/sys/fs/cgroup/${version}`,
+      writes: [],
+      events: undefined,
+      deviceProgram: version === 2 ? new Uint8Array(8) : undefined,
+      mount: { path: String(version), own: '/' },
+    });
+    const cgroupOf = (...versions: (1 | 2)[]): readonly Step[] =>
+      stepsOf({ cgroup: { name: 'warren-a', parents: [], groups: versions.map(group) } });
+    const hybrid = cgroupOf(1, 2, 1);
+    assertOrder(cgroupOf(1, 2), is('cgroup'), is('device-program'), is('clone'));
+    assert.equal(find(hybrid, 'clone').into, 1);
+    const joins = lower(find(hybrid, 'join-cgroups')).filter(
+      (each) => each.op === 'call' && each.name === 'write',
+    );
+    assert.equal(joins.length, 2);
+    assert.equal(find(cgroupOf(1), 'clone').into, undefined);
   });
 
   describe('with a new user namespace', () => {

@@ -17,13 +17,31 @@ export function planContainer(config: ContainerConfig, facts: HostFacts): Plan {
   const { namespaces, terminal, init } = config;
   const newUserNamespace = namespaces.user.from === 'new';
   const made = makeRoot(config, facts);
+  const orphans = namespaces.pid.from !== 'new';
   const steps: Step[] = [
+    ...(config.monitor
+      ? [
+          {
+            op: 'monitor',
+            id: config.id,
+            monitor: config.monitor,
+            terminal: terminal !== undefined,
+            orphans,
+          } as const,
+        ]
+      : []),
     // First: what is joined below may take the right to.
     ...cgroups(config),
     ...beforeClone(config, facts, made),
-    { op: 'clone', kinds: newKinds(config), undumpable: joined(config).length > 0 },
+    {
+      op: 'clone',
+      kinds: newKinds(config),
+      undumpable: joined(config).length > 0,
+      sibling: config.monitor !== undefined,
+      into: unified(config),
+    },
     ...(newUserNamespace ? userNamespace(config, made) : []),
-    { op: 'supervise', orphans: namespaces.pid.from !== 'new', termios: config.callerTermios },
+    config.monitor ? { op: 'hand-over' } : { op: 'supervise', orphans, termios: config.callerTermios },
 
     { op: 'enter', userNamespace: userNamespaceOf(config) },
     // Before anything is allocated, and before the cgroup namespace, whose root is the group one is in.
@@ -32,6 +50,7 @@ export function planContainer(config: ContainerConfig, facts: HostFacts): Plan {
           {
             op: 'join-cgroups',
             count: config.cgroup.groups.length,
+            into: unified(config),
             namespace: namespaces.cgroup.from === 'new',
           } as const,
         ]
@@ -101,6 +120,41 @@ export function planContainer(config: ContainerConfig, facts: HostFacts): Plan {
   return { steps };
 }
 
+/**
+ * A container's root, mounted for somebody who wants to look at it, or to change it, while the container does not run. Its
+ * command is not executed, and nothing is made but what the root needs.
+ */
+export function planRoot(config: ContainerConfig, facts: HostFacts): Plan {
+  const { user } = config.namespaces;
+  const host = { from: 'host' } as const;
+  const fresh = { from: 'new' } as const;
+  const { steps } = planContainer(
+    {
+      ...config,
+      namespaces: {
+        user,
+        mnt: fresh,
+        pid: fresh,
+        ipc: fresh,
+        uts: host,
+        net: host,
+        cgroup: host,
+        time: host,
+      },
+      timeOffsets: undefined,
+      sysctls: [],
+      oomScoreAdj: undefined,
+      readOnlyRoot: false,
+      cgroup: undefined,
+      terminal: undefined,
+      callerTermios: undefined,
+      monitor: undefined,
+    },
+    facts,
+  );
+  return { steps: [...steps.slice(0, steps.findIndex(({ op }) => op === 'pivot') + 1), { op: 'hold-root' }] };
+}
+
 const CAP_KILL = 1n << 5n;
 
 /** Existing namespaces are entered before new ones are made, so that the new ones belong to the right user namespace. */
@@ -112,7 +166,8 @@ function beforeClone(config: ContainerConfig, facts: HostFacts, made: MadeRoot):
       ? [...joins.filter(([kind]) => kind !== 'user'), ...joins.filter(([kind]) => kind === 'user')]
       : joins;
   return [
-    ...(config.namespaces.pid.from === 'new' ? [] : [{ op: 'adopt-orphans' } as const]),
+    // A monitor does it for all runs.
+    ...(config.namespaces.pid.from === 'new' || config.monitor ? [] : [{ op: 'adopt-orphans' } as const]),
     // All are opened first: their paths mean something else once the mount namespace has changed.
     ...joins.map(([kind, path]): Step => ({ op: 'open-namespace', kind, path })),
     // The sources of volumes, too, are opened with the rights of the caller; the new process inherits the descriptors.
@@ -164,8 +219,19 @@ function cgroups({ cgroup }: ContainerConfig): Step[] {
   if (!cgroup) return [];
   return [
     ...cgroup.parents.map((parent): Step => ({ op: 'cgroup-parent', parent })),
-    ...cgroup.groups.map((group, index): Step => ({ op: 'cgroup', group, name: cgroup.name, index })),
+    ...cgroup.groups.flatMap((group, index): Step[] => [
+      { op: 'cgroup', group, name: cgroup.name, index },
+      ...(group.deviceProgram
+        ? [{ op: 'device-program', program: group.deviceProgram, index } as const]
+        : []),
+    ]),
   ];
+}
+
+/** The group that the process can be cloned into: of cgroup v2. To join it later is slow. */
+function unified({ cgroup }: ContainerConfig): number | undefined {
+  const index = cgroup?.groups.findIndex(({ version }) => version === 2) ?? -1;
+  return index < 0 ? undefined : index;
 }
 
 /** What the container is shown: its own group, where it has one. */
@@ -200,9 +266,11 @@ function makeRoot(config: ContainerConfig, facts: HostFacts): MadeRoot {
   return {
     by,
     steps: [
-      { op: 'scratch', sizeBytes: root.sizeBytes },
-      ...layers.flatMap(({ layer, index }) => layerContent(layer, index, userXattr)),
-      { op: 'attach-scratch' },
+      { op: 'scratch', sizeBytes: root.sizeBytes, store: root.store },
+      ...layers.flatMap(({ layer, index }) =>
+        layerContent(layer, index, userXattr, root.store !== undefined),
+      ),
+      ...(root.store === undefined ? [{ op: 'attach-scratch' } as const] : []),
       ...(skeleton ? [{ op: 'skeleton', entries: skeleton } as const, { op: 'attach-root' } as const] : []),
       ...layers.flatMap(({ layer, index }): Step[] => [
         { op: 'overlay', layer, index, userXattr, idMapped: byLauncher },
@@ -238,9 +306,9 @@ function mapOwners(layer: Layer, { uid, gid }: NonNullable<ContainerConfig['idMa
 /** The overflow id: what no range maps, nobody owns. */
 const UNMAPPED = 65_534;
 
-function layerContent(layer: Layer, index: number, userXattr: boolean): Step[] {
+function layerContent(layer: Layer, index: number, userXattr: boolean, stored: boolean): Step[] {
   return [
-    { op: 'layer', layer, index },
+    { op: 'layer', layer, index, stored },
     ...layer.parents.map((directory): Step => ({
       op: 'layer-directory',
       index,
@@ -248,6 +316,7 @@ function layerContent(layer: Layer, index: number, userXattr: boolean): Step[] {
       directory,
       opaque: false,
       userXattr,
+      stored,
     })),
     ...layer.hidden.map((directory): Step => ({
       op: 'layer-directory',
@@ -256,8 +325,10 @@ function layerContent(layer: Layer, index: number, userXattr: boolean): Step[] {
       directory,
       opaque: true,
       userXattr,
+      stored,
     })),
-    ...layer.files.map((file): Step => ({ op: 'layer-file', index, at: layer.at, file })),
+    ...layer.files.map((file): Step => ({ op: 'layer-file', index, at: layer.at, file, stored })),
+    ...(stored ? [{ op: 'layer-ready', index } as const] : []),
   ];
 }
 

@@ -1,8 +1,8 @@
 /** What each step does and why it stands where it does, in words: for `--plan` and for errors. */
 import type { CgroupWrite } from '../kernel/cgroup/limits.js';
-import type { FileSystemMount, MountFlags } from './config.js';
+import type { FileSystemMount, MonitorConfig, MountFlags } from './config.js';
 import type { NamespaceKind } from './constants.js';
-import type { Step } from './step.js';
+import type { Step, StepOf } from './step.js';
 
 export interface StepDescription {
   readonly what: string;
@@ -56,10 +56,25 @@ export function describeStep(step: Step): StepDescription {
         what: `make the control group ${step.group.parent}/${step.name}${valuesText(step.group.writes)}`,
         why: 'its limits stand before anybody is in it; the launcher removes it at the end',
       };
+    case 'device-program':
+      return {
+        what: `let a program of ${step.program.length / 8} instructions decide about devices in it`,
+        why: 'cgroup v2 has no other rules for them; it stands before anybody is in the group',
+      };
+    case 'monitor':
+      return {
+        what: `stay as the monitor of the container${restartText(step.monitor)}`,
+        why: 'it lives on when Warren ends, keeps log and status, and serves those who attach',
+      };
+    case 'hand-over':
+      return {
+        what: 'leave the new process to the monitor',
+        why: 'it is the monitor’s child; what was joined on the way ends with this process',
+      };
     case 'clone':
       return {
-        what: `clone into new namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
-        why: 'all at once; what stands under “inside” is done by the new process',
+        what: `${step.kinds.length === 0 ? 'clone the process that becomes the command' : `clone into new namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`}${step.into === undefined ? '' : ', and into the control group'}`,
+        why: `${step.kinds.length === 0 ? '' : 'all at once; '}what stands under “inside” is done by the new process`,
       };
     case 'map-ids':
       return {
@@ -95,8 +110,65 @@ export function describeStep(step: Step): StepDescription {
       };
     case 'join-cgroups':
       return {
-        what: `join the control group${step.count === 1 ? '' : 's'}${step.namespace ? ', and make a cgroup namespace of it' : ''}`,
+        what: joinText(step),
         why: 'before anything is allocated; the root of a cgroup namespace is the group one is in',
+      };
+    case 'open-cgroup':
+      return {
+        what: `open the control group ${step.directory}`,
+        why: 'the new process joins it, when the host’s paths may be out of its sight',
+      };
+    case 'join-members':
+      return {
+        what: `join the control group${step.count === 1 ? '' : 's'}`,
+        why: 'what it allocates from here on counts as the container’s',
+      };
+    case 'own-oom-score':
+      return { what: `set the OOM score adjustment to ${step.value}`, why: 'inherited by the command' };
+    case 'join-process':
+      return {
+        what:
+          step.kinds.length === 0
+            ? 'become root of the user namespace'
+            : `join the process’s namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}${step.becomeRoot ? ', and become root there' : ''}`,
+        why: step.kinds.includes('pid')
+          ? 'one is in a PID namespace from birth'
+          : 'by a pidfd, which cannot come to mean another process',
+      };
+    case 'open-root':
+      return {
+        what: `open the directory ${step.path}`,
+        why: 'it is entered later, when the path may mean something else',
+      };
+    case 'enter-root':
+      return {
+        what: 'make that directory the root',
+        why: 'after the namespaces: joining one moves the root',
+      };
+    case 'take-target':
+      return {
+        what: `copy the mounts of the process’s root${step.readOnly ? ', read-only' : ''}`,
+        why: 'in its mount namespace, for a mount can be copied only there; nothing in it changes',
+      };
+    case 'attach-target':
+      return {
+        what: `show the process’s root on /${step.at}`,
+        why: 'its files, beside programs of the host',
+      };
+    case 'fresh-sysfs':
+      return {
+        what: 'mount sysfs on /sys',
+        why: 'it shows the devices of the network namespace that it was mounted in',
+      };
+    case 'cover':
+      return {
+        what: `show ${step.source} as ${step.target}`,
+        why: 'for this command alone, in a mount table of its own',
+      };
+    case 'exec-terminal':
+      return {
+        what: `open a terminal (${step.rows}×${step.columns}) and make it the controlling one`,
+        why: 'from the container’s devpts, seen to be one; its master goes to the caller',
       };
     case 'receive-root':
       return { what: 'take the root over', why: 'a descriptor of a mount needs no path' };
@@ -108,6 +180,12 @@ export function describeStep(step: Step): StepDescription {
     case 'propagation':
       return { what: 'make all mounts private', why: 'nothing mounted from here on reaches the host' };
     case 'scratch':
+      if (step.store !== undefined) {
+        return {
+          what: `open ${step.store}, which keeps what the container writes`,
+          why: 'its next start finds it there',
+        };
+      }
       return {
         what: `make a tmpfs for what the container writes${step.sizeBytes === undefined ? '' : ` (${step.sizeBytes} bytes)`}`,
         why: 'it vanishes with the container',
@@ -138,6 +216,11 @@ export function describeStep(step: Step): StepDescription {
       return {
         what: `write ${pathInContainer(step.at, step.file.path)} into the layer`,
         why: 'the container has its own; the host’s stays as it is',
+      };
+    case 'layer-ready':
+      return {
+        what: 'name the layer as finished',
+        why: 'a start that is killed before begins it anew; a later one finds it',
       };
     case 'overlay':
       return {
@@ -282,10 +365,20 @@ export function describeStep(step: Step): StepDescription {
         what: `move to throw-away namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
         why: 'to ask what holds in them',
       };
+    case 'hold-root':
+      return {
+        what: 'hand the root over, and hold it until nobody wants it',
+        why: 'the mounts below it live as long as somebody is in this namespace',
+      };
     case 'collect-cgroups':
       return {
         what: `remove ${step.candidates.length} control groups that nobody holds`,
         why: 'a launcher that lives holds a lock on its own',
+      };
+    case 'hand-over-namespace':
+      return {
+        what: `hand the ${namespaceNames[step.kind]} over to who asked`,
+        why: 'it lives on for as long as its descriptor',
       };
     case 'probe-sysctls':
       return {
@@ -354,4 +447,19 @@ function count(mask: bigint): number {
 
 function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function restartText({ restart, mostRestarts }: MonitorConfig): string {
+  if (restart === 'no') return '';
+  return mostRestarts === 0
+    ? `, started again ${restart}`
+    : `, started again ${restart}, at most ${mostRestarts} times`;
+}
+
+function joinText({ count, into, namespace }: StepOf<'join-cgroups'>): string {
+  const joined = count - (into === undefined ? 0 : 1);
+  if (joined === 0)
+    return namespace ? 'make a cgroup namespace of the group it is in' : 'let go of the control group';
+  const text = `join the ${into === undefined ? '' : 'other '}control group${joined === 1 ? '' : 's'}`;
+  return namespace ? `${text}, and make a cgroup namespace of ${joined === 1 ? 'it' : 'them'}` : text;
 }

@@ -65,7 +65,6 @@ const keptOps: ReadonlySet<Step['op']> = new Set([
   'read-only-path',
   'read-only-root',
   'rlimit',
-  'scratch',
   'supervise',
   'sysctl',
   'umask',

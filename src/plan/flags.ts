@@ -12,6 +12,7 @@ const namesOf = (prefix: string, source: object = c): Flags =>
 const clone: Flags = {
   ...Object.fromEntries(Object.entries(c.CLONE_NEW).map(([kind, bit]) => [cloneName(kind), bit])),
   CLONE_PIDFD: c.CLONE_PIDFD,
+  CLONE_PARENT: c.CLONE_PARENT,
 };
 
 function cloneName(kind: string): string {
@@ -54,6 +55,7 @@ export const words = {
     FSCONFIG_CMD_CREATE: c.FSCONFIG_CMD_CREATE,
   },
   prctl: { ...namesOf('PR_SET_'), PR_CAPBSET_DROP: c.PR_CAPBSET_DROP, PR_CAP_AMBIENT: c.PR_CAP_AMBIENT },
+  bpf: { BPF_PROG_LOAD: c.BPF_PROG_LOAD, BPF_PROG_ATTACH: c.BPF_PROG_ATTACH },
   ambient: {
     PR_CAP_AMBIENT_RAISE: c.PR_CAP_AMBIENT_RAISE,
     PR_CAP_AMBIENT_CLEAR_ALL: c.PR_CAP_AMBIENT_CLEAR_ALL,

@@ -57,8 +57,12 @@ describe('formatCall()', () => {
 
   test('names the namespaces of clone3, unshare and setns', () => {
     assert.match(
-      shown({ op: 'clone', kinds: ['mnt', 'net'], undumpable: false }).join('\n'),
+      shown({ op: 'clone', kinds: ['mnt', 'net'], undumpable: false, sibling: false }).join('\n'),
       /flags=CLONE_NEWNS\|CLONE_NEWNET\|CLONE_PIDFD/,
+    );
+    assert.match(
+      shown({ op: 'clone', kinds: ['net'], undumpable: false, sibling: false, into: 2 }).join('\n'),
+      /flags=CLONE_NEWNET\|CLONE_PIDFD\|CLONE_INTO_CGROUP.*cgroup=cgroup-2/,
     );
     assert.equal(shown({ op: 'join-namespace', kind: 'net' })[0], 'setns(ns-net, CLONE_NEWNET)');
   });

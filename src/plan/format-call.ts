@@ -1,7 +1,7 @@
 /** A call of a plan, written as strace(1) would show it: what a person would do by hand. */
 import type { Argument, Call, Data, Field, SlotRef } from './call.js';
 import { flagText, flags, wordText, words, type Flags } from './flags.js';
-import { O_CLOEXEC, O_PATH, S_IFBLK, S_IFCHR } from './constants.js';
+import { CLONE_INTO_CGROUP, O_CLOEXEC, O_PATH, S_IFBLK, S_IFCHR } from './constants.js';
 import type { SyscallName } from './syscall.js';
 
 export interface FormatOptions {
@@ -20,10 +20,13 @@ export function formatCall(call: Call, { brief = false }: FormatOptions = {}): s
       return `execve(${call.paths.map((path) => JSON.stringify(path)).join(' | ')}, [${call.argv.map((word) => JSON.stringify(word)).join(', ')}], ${call.envp.length} variables)`;
     case 'supervise':
       return 'ppoll(control, channel, pidfd)';
+    case 'monitor':
+      return 'clone(CLONE_FILES|SIGCHLD) for each run; ppoll(socket, streams, pidfd)';
+    case 'handOver':
+    case 'exit':
+      return `exit_group(${call.op === 'exit' ? call.code : 0})`;
     case 'init':
       return 'clone(SIGCHLD)';
-    case 'exit':
-      return `exit_group(${call.code})`;
     case 'cgroup':
       return `mkdirat(${call.parent.slot}, ${JSON.stringify(call.name)}, 0755), flock(LOCK_SH)${stored(call.store)}`;
     case 'collect':
@@ -80,6 +83,12 @@ const openFlags: Format = (argument, brief) => {
   if (typeof value !== 'number' || (value & (ACCESS_MODE | O_PATH)) !== 0) return text;
   return text === '0' ? 'O_RDONLY' : `O_RDONLY|${text}`;
 };
+/** One of them lies beyond what bit operators reach. */
+const cloneFlags: Format = (argument, brief) => {
+  const value = Number(typeof argument === 'bigint' ? argument : plain(argument, brief));
+  const rest = flagText(value % 2 ** 32, flags.clone);
+  return value >= CLONE_INTO_CGROUP ? `${rest}|CLONE_INTO_CGROUP` : rest;
+};
 const mountAttr = struct(
   ['attr_set', bits(flags.mountAttributes)],
   ['attr_clr', bits(flags.mountAttributes)],
@@ -131,14 +140,21 @@ function slotsIn(data: Data | SlotRef): string[] {
 
 /** Of the arguments that a name reads better for; the others show as they are. */
 const formats: Partial<Record<SyscallName, readonly (Format | undefined)[]>> = {
+  bpf: [word(words.bpf)],
   capset: [() => '_LINUX_CAPABILITY_VERSION_3', capabilityData],
   clone3: [
     struct(
-      ['flags', bits(flags.clone)],
+      ['flags', cloneFlags],
       ['pidfd'],
       ['child_tid'],
       ['parent_tid'],
       ['exit_signal', word(words.signal)],
+      ['stack'],
+      ['stack_size'],
+      ['tls'],
+      ['set_tid'],
+      ['set_tid_size'],
+      ['cgroup'],
     ),
     detail,
   ],

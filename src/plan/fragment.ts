@@ -130,6 +130,10 @@ export class FragmentEncoder {
         return [call.parent, operand(call.name), operand(call.events)];
       case 'collect':
         return [call.parent, operand(call.name)];
+      case 'monitor':
+        return [operand(call.options), operand(call.id)];
+      case 'handOver':
+        return [call.pidfd, call.channel];
     }
   }
 

@@ -23,6 +23,8 @@ export const opCodes = {
   exit: 11,
   cgroup: 12,
   collect: 13,
+  monitor: 14,
+  handOver: 15,
 } as const;
 
 /** An op in 32-bit words; both architectures we know are little-endian. */

@@ -9,6 +9,7 @@ import type {
   IdRange,
   Layer,
   LayerFile,
+  MonitorConfig,
   SkeletonEntry,
 } from './config.js';
 import type { NamespaceKind } from './constants.js';
@@ -16,6 +17,14 @@ import type { NamespaceKind } from './constants.js';
 /** One step of a plan: plain, serialisable. What it does on the kernel is in lower/, what it means to a reader in describe.ts. */
 export type Step =
   // ── outside ──
+  | {
+      readonly op: 'monitor';
+      readonly id: string;
+      readonly monitor: MonitorConfig;
+      readonly terminal: boolean;
+      readonly orphans: boolean;
+    }
+  | { readonly op: 'hand-over' }
   | { readonly op: 'adopt-orphans' }
   | { readonly op: 'open-namespace'; readonly kind: NamespaceKind; readonly path: string }
   | { readonly op: 'join-namespace'; readonly kind: NamespaceKind }
@@ -23,7 +32,16 @@ export type Step =
   | { readonly op: 'own-mounts' }
   | { readonly op: 'cgroup-parent'; readonly parent: CgroupParent }
   | { readonly op: 'cgroup'; readonly group: CgroupGroup; readonly name: string; readonly index: number }
-  | { readonly op: 'clone'; readonly kinds: readonly NamespaceKind[]; readonly undumpable: boolean }
+  | { readonly op: 'device-program'; readonly program: Uint8Array; readonly index: number }
+  | {
+      readonly op: 'clone';
+      readonly kinds: readonly NamespaceKind[];
+      readonly undumpable: boolean;
+      /** The new process is a child of the monitor's, not of the process that clones it. */
+      readonly sibling: boolean;
+      /** The control group it is born in, by its index. */
+      readonly into?: number | undefined;
+    }
   | {
       readonly op: 'map-ids';
       readonly uid: readonly IdRange[];
@@ -34,16 +52,46 @@ export type Step =
   | { readonly op: 'hand-over-root' }
   | { readonly op: 'detach-root'; readonly backstage: number }
   | { readonly op: 'release' }
+  /** `born`: for a clone into it, which only cgroup v2 has. */
+  | {
+      readonly op: 'open-cgroup';
+      readonly directory: string;
+      readonly index: number;
+      readonly born?: boolean;
+    }
+  | { readonly op: 'own-oom-score'; readonly value: number }
   | { readonly op: 'supervise'; readonly orphans: boolean; readonly termios: Uint8Array | undefined }
   // ── inside ──
   | { readonly op: 'enter'; readonly userNamespace: 'none' | 'new' | 'joined' }
-  | { readonly op: 'join-cgroups'; readonly count: number; readonly namespace: boolean }
+  | {
+      readonly op: 'join-cgroups';
+      readonly count: number;
+      /** The one it is in already. */
+      readonly into: number | undefined;
+      readonly namespace: boolean;
+    }
+  /** `into`: the one that the process was born in. */
+  | { readonly op: 'join-members'; readonly count: number; readonly into?: number | undefined }
+  | {
+      /** Namespaces of the process behind the pidfd in slot `target`; on either side of the clone. */
+      readonly op: 'join-process';
+      readonly kinds: readonly NamespaceKind[];
+      /** Of the user namespace that one is in now. */
+      readonly becomeRoot: boolean;
+    }
+  | { readonly op: 'open-root'; readonly path: string }
+  | { readonly op: 'enter-root' }
+  | { readonly op: 'take-target'; readonly readOnly: boolean }
+  | { readonly op: 'attach-target'; readonly at: string }
+  | { readonly op: 'fresh-sysfs' }
+  | { readonly op: 'cover'; readonly source: string; readonly target: string }
+  | { readonly op: 'exec-terminal'; readonly rows: number; readonly columns: number; readonly uid: number }
   | { readonly op: 'receive-root' }
   | { readonly op: 'open-source'; readonly mount: BindMount; readonly index: number }
   | { readonly op: 'propagation' }
-  | { readonly op: 'scratch'; readonly sizeBytes: number | undefined }
+  | { readonly op: 'scratch'; readonly sizeBytes: number | undefined; readonly store: string | undefined }
   | { readonly op: 'attach-scratch' }
-  | { readonly op: 'layer'; readonly layer: Layer; readonly index: number }
+  | { readonly op: 'layer'; readonly layer: Layer; readonly index: number; readonly stored: boolean }
   | {
       readonly op: 'layer-directory';
       readonly index: number;
@@ -52,8 +100,16 @@ export type Step =
       readonly directory: HiddenDirectory;
       readonly opaque: boolean;
       readonly userXattr: boolean;
+      readonly stored: boolean;
     }
-  | { readonly op: 'layer-file'; readonly index: number; readonly at: string; readonly file: LayerFile }
+  | {
+      readonly op: 'layer-file';
+      readonly index: number;
+      readonly at: string;
+      readonly file: LayerFile;
+      readonly stored: boolean;
+    }
+  | { readonly op: 'layer-ready'; readonly index: number }
   | {
       readonly op: 'overlay';
       readonly layer: Layer;
@@ -128,6 +184,7 @@ export type Step =
       readonly env: readonly string[];
     }
   // ── probes ──
+  | { readonly op: 'hold-root' }
   | {
       readonly op: 'collect-cgroups';
       readonly candidates: readonly { readonly parent: string; readonly name: string }[];
@@ -138,6 +195,7 @@ export type Step =
       readonly uid: number;
       readonly gid: number;
     }
+  | { readonly op: 'hand-over-namespace'; readonly kind: NamespaceKind }
   | { readonly op: 'probe-sysctls'; readonly paths: readonly string[] }
   | { readonly op: 'read-sysctl'; readonly path: string }
   | { readonly op: 'write-sysctl'; readonly path: string; readonly value: string };

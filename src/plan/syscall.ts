@@ -1,11 +1,14 @@
 /** The system calls that plans use. Their numbers come from kernel/syscalls. */
 export const planSyscalls = [
+  'bpf',
   'capset',
   'chdir',
+  'chroot',
   'clone3',
   'close',
   'close_range',
   'dup3',
+  'faccessat',
   'fchdir',
   'fchmod',
   'fchmodat',
@@ -31,6 +34,7 @@ export const planSyscalls = [
   'prlimit64',
   'read',
   'recvmsg',
+  'renameat2',
   'rt_sigprocmask',
   'seccomp',
   'sendmsg',

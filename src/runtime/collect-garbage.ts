@@ -1,5 +1,6 @@
 /** What a start leaves when even its launcher is killed: control groups. Everything else goes with its processes. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { COLLECT_FAILED, COLLECT_REMOVED } from '../plan/constants.js';
 import type { CgroupConfig } from '../plan/config.js';
 import { ANSWER_SLOTS } from '../plan/lower/probe.js';
@@ -48,11 +49,18 @@ export async function collectInPassing({ groups }: CgroupConfig): Promise<void> 
   }
 }
 
+/** The same for groups that are known. @param paths Their directories. */
+export async function collectGroups(paths: readonly string[]): Promise<Garbage> {
+  return collect(paths.map((path) => ({ parent: dirname(path), name: basename(path) })));
+}
+
 async function collect(candidates: readonly Candidate[]): Promise<Garbage> {
   const removed: string[] = [];
   const kept: string[] = [];
-  for (let start = 0; start < candidates.length; start += ANSWER_SLOTS) {
-    const some = candidates.slice(start, start + ANSWER_SLOTS);
+  // The freezer's first: who is frozen does not leave the other groups, whatever is done to them.
+  const ordered = [...candidates.filter(hasFreezer), ...candidates.filter((each) => !hasFreezer(each))];
+  for (let start = 0; start < ordered.length; start += ANSWER_SLOTS) {
+    const some = ordered.slice(start, start + ANSWER_SLOTS);
     const reply = await ask({ steps: [{ op: 'collect-cgroups', candidates: some }] });
     for (const [index, { parent, name }] of some.entries()) {
       const answer = reply.readInt32LE(4 + index * 4);
@@ -61,6 +69,10 @@ async function collect(candidates: readonly Candidate[]): Promise<Garbage> {
     }
   }
   return { removed, kept };
+}
+
+function hasFreezer({ parent, name }: Candidate): boolean {
+  return existsSync(`${parent}/${name}/freezer.state`);
 }
 
 function* findGroups(parent: string, deep: boolean): Generator<Candidate> {

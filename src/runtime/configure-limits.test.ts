@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { checkLimits, configureLimits } from './configure-limits.js';
+import { checkLimits } from './check-limits.js';
+import { configureLimits } from './configure-limits.js';
 import type { LimitOptions } from './options.js';
 
 const given = (options: LimitOptions): unknown =>
@@ -56,6 +57,22 @@ describe('configureLimits()', () => {
 
   test('asks for no groups where there is no limit', () => {
     assert.equal(configureLimits({ limits: {} }, id), undefined);
+  });
+
+  test('names the controller that no hierarchy has; what nobody asked for is left out', () => {
+    const none = { hierarchies: [] };
+    assert.throws(() => configureLimits({ limits: { pids: 5 } }, id, none), {
+      code: 'ERR_CGROUP_UNAVAILABLE',
+      message: /pids/,
+    });
+    assert.equal(configureLimits({}, id, { ...none, groups: 'all' }), undefined);
+  });
+
+  test('warns where device rules are asked for and cannot be had', () => {
+    const warnings: string[] = [];
+    const options = { deviceCgroupRules: ['c 60:7 r'] };
+    assert.equal(configureLimits(options, id, { hierarchies: [], warnings }), undefined);
+    assert.match(warnings.join('\n'), /devices controller/);
   });
 
   test('refuses a parent that could lead elsewhere', () => {

@@ -1,158 +1,103 @@
 /** From `limits` and `cgroupParent` to control groups: what is made where, and what is written there. */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
 import { WarrenError, invalid, quote } from '../errors.js';
-import { cgroupDirectory, type CgroupHierarchy } from '../kernel/cgroup/hierarchies.js';
+import { compileDeviceRules } from '../kernel/cgroup/device-program.js';
+import { deviceWritesV1, type DeviceRule } from '../kernel/cgroup/device-rules.js';
+import type { CgroupHierarchy } from '../kernel/cgroup/hierarchies.js';
 import {
   cgroupWritesV1,
   cgroupWritesV2,
   type CgroupLimits,
   type CgroupWrite,
 } from '../kernel/cgroup/limits.js';
-import { parseSize } from '../kernel/size.js';
 import type { CgroupConfig, CgroupGroup, CgroupParent } from '../plan/config.js';
-import { checkRange } from './check.js';
-import { readCgroupHierarchies } from './host.js';
-import type { ContainerOptions, LimitOptions, Size } from './options.js';
+import {
+  controllers,
+  defaultParent,
+  prepare,
+  reachable,
+  refusedAccess,
+  textOf,
+  unifiedName,
+  wordsOf,
+  type Controller,
+} from './cgroup-parents.js';
+import { checkLimits, parseList } from './check-limits.js';
+import { configureDeviceRules } from './devices.js';
+import { readCgroupHierarchies, readHost, type Host } from './host.js';
+import type { ContainerOptions } from './options.js';
 
-/** By v1's names; v2 calls blkio io. */
-const controllers = ['memory', 'cpu', 'cpuset', 'pids', 'blkio'] as const;
-type Controller = (typeof controllers)[number];
+/** v1's that count or stop, and limit nothing. v2 has both in every group. */
+const watchers = ['cpuacct', 'freezer'] as const;
 
 const TOP = '/sys/fs/cgroup';
-/** docker's; the start itself needs some. */
-const LEAST_MEMORY = 6 * 1024 * 1024;
-const PERIOD_US = 100_000;
+/** Bits of capabilities(7). */
+const [CAP_NET_ADMIN, CAP_SYS_ADMIN] = [1n << 12n, 1n << 21n];
+
+export interface GroupOptions {
+  /**
+   * `asked`: groups where there is a limit to set. `all`: in every hierarchy that can count, limit or stop the container,
+   * left out where it cannot be made and nothing is asked of it. Default `asked`.
+   */
+  readonly groups?: 'asked' | 'all';
+  /** Default: those of this process. */
+  readonly hierarchies?: readonly CgroupHierarchy[];
+  readonly host?: Pick<Host, 'uid' | 'permitted'>;
+  /** Gets what is asked for and cannot be had, where docker's runtime goes on as well. */
+  readonly warnings?: string[];
+}
 
 /**
  * @param id Of the container; the groups are called `warren-` and its first twelve digits.
- * @returns undefined where nothing is asked for: the container stays in the caller's groups.
- * @throws {WarrenError} `ERR_SIZE`, `ERR_RANGE`, `ERR_LIMIT`, `ERR_CGROUP_PARENT`, `ERR_CGROUP_UNAVAILABLE`,
- *   `ERR_CGROUP_DENIED`.
+ * @returns undefined where there is to be none: the container stays in the caller's groups.
+ * @throws {WarrenError} `ERR_SIZE`, `ERR_RANGE`, `ERR_LIMIT`, `ERR_DEVICE_RULE`, `ERR_CGROUP_PARENT`,
+ *   `ERR_CGROUP_UNAVAILABLE`, `ERR_CGROUP_DENIED`, `ERR_CGROUP_BUSY`.
  */
-export function configureLimits(options: ContainerOptions, id: string): CgroupConfig | undefined {
+export function configureLimits(
+  options: ContainerOptions,
+  id: string,
+  context: GroupOptions = {},
+): CgroupConfig | undefined {
   const limits = checkLimits(options.limits ?? {});
-  const asked = Object.values(limits).some((value) => value !== undefined);
-  if (!asked && options.cgroupParent === undefined) return undefined;
+  const rules = configureDeviceRules(options);
+  const asked =
+    Object.values(limits).some((value) => value !== undefined) ||
+    (options.deviceCgroupRules ?? []).length > 0;
+  const all = context.groups === 'all';
+  if (!asked && !all && options.cgroupParent === undefined) return undefined;
   const parentPath = options.cgroupParent === undefined ? undefined : checkParent(options.cgroupParent);
   const name = `warren-${id.slice(0, 12)}`;
   const parents: CgroupParent[] = [];
-  const groups = place(limits, options).map(({ hierarchy, names, writes }): CgroupGroup => {
-    const { mountPoint } = hierarchy;
+  const groups = place(limits, rules, options, context).flatMap((placed): CgroupGroup[] => {
+    const { hierarchy, writes, asked: needed, deviceProgram } = placed;
+    const { mountPoint, version } = hierarchy;
     const parent = parentPath === undefined ? defaultParent(hierarchy) : `${mountPoint}${parentPath}`;
-    checkAccess(parent);
+    const refusal = refusedAccess(parent);
+    if (refusal) {
+      if (placed.required) throw refusal;
+      return [];
+    }
+    const names = version === 1 ? placed.names : reachable(hierarchy, parent, placed.names, needed);
     const inherited = prepare(hierarchy, parent, names, parents);
     checkCpuset(limits, hierarchy, parent, names, inherited);
-    return {
-      parent,
-      // v1 lets nobody into a cpuset that lacks either of the two.
-      writes: inherited
-        ? [...inherited.filter(({ files }) => !writes.some((own) => own.files[0] === files[0])), ...writes]
-        : writes,
-      events: names.includes('memory')
-        ? hierarchy.version === 1
-          ? 'memory.oom_control'
-          : 'memory.events'
-        : undefined,
-      mount: { path: mountPoint.slice(TOP.length + 1), own: `${parent.slice(mountPoint.length)}/${name}` },
-    };
+    return [
+      {
+        version,
+        parent,
+        // v1 lets nobody into a cpuset that lacks either of the two.
+        writes: inherited
+          ? [...inherited.filter(({ files }) => !writes.some((own) => own.files[0] === files[0])), ...writes]
+          : writes,
+        events: names.includes('memory')
+          ? version === 1
+            ? 'memory.oom_control'
+            : 'memory.events'
+          : undefined,
+        deviceProgram,
+        mount: { path: mountPoint.slice(TOP.length + 1), own: `${parent.slice(mountPoint.length)}/${name}` },
+      },
+    ];
   });
-  return { name, parents, groups };
-}
-
-/** docker's words: 0 is "not given", -1 "no limit". */
-export function checkLimits(options: LimitOptions): CgroupLimits {
-  const memoryBytes = size(options.memory, 'memory limit');
-  const memorySwapBytes = size(options.memorySwap, 'limit of memory and swap');
-  const memoryReservationBytes = size(options.memoryReservation, 'memory reservation');
-  if (memoryBytes !== undefined && memoryBytes < LEAST_MEMORY) {
-    throw invalid('ERR_LIMIT', `Cannot limit memory to ${memoryBytes} bytes`, 'the least is 6m', 'give more');
-  }
-  if (memorySwapBytes !== undefined && memorySwapBytes !== Infinity) {
-    if (memoryBytes === undefined) {
-      throw invalid(
-        'ERR_LIMIT',
-        'Cannot limit memory and swap',
-        'that is a sum, and memory alone has no limit',
-        'limit memory as well (-m)',
-      );
-    }
-    if (memorySwapBytes < memoryBytes) {
-      throw invalid(
-        'ERR_LIMIT',
-        `Cannot limit memory and swap to ${memorySwapBytes} bytes`,
-        `it is a sum, and memory alone may have ${memoryBytes}`,
-        'give the same for no swap, more for some, -1 for no limit',
-      );
-    }
-  }
-  if (
-    memoryBytes !== undefined &&
-    memoryReservationBytes !== undefined &&
-    memoryReservationBytes > memoryBytes
-  ) {
-    throw invalid(
-      'ERR_LIMIT',
-      `Cannot reserve ${memoryReservationBytes} bytes of memory`,
-      `the limit is ${memoryBytes}`,
-      'reserve less than the limit',
-    );
-  }
-  const { cpus, cpuShares, pids, blkioWeight } = options;
-  return {
-    memoryBytes,
-    // docker's default: as much swap as memory.
-    memorySwapBytes: memorySwapBytes ?? (memoryBytes === undefined ? undefined : memoryBytes * 2),
-    memoryReservationBytes,
-    cpuQuotaUs: cpus === undefined || cpus === 0 ? undefined : quotaOf(cpus),
-    cpuShares: given(cpuShares, (value) => checkRange('CPU shares', value, 2, 262_144)),
-    cpusetCpus: cpuList('cpuset-cpus', options.cpusetCpus),
-    cpusetMems: cpuList('cpuset-mems', options.cpusetMems),
-    pids: given(pids, (value) =>
-      value === -1 ? Infinity : checkRange('limit of processes', value, 1, 2 ** 22),
-    ),
-    blkioWeight: given(blkioWeight, (value) => checkRange('block I/O weight', value, 10, 1000)),
-  };
-}
-
-function given<T>(value: number | undefined, check: (value: number) => T): T | undefined {
-  return value === undefined || value === 0 ? undefined : check(value);
-}
-
-function size(value: Size | undefined, what: string): number | undefined {
-  if (value === undefined) return undefined;
-  if (value === -1 || value === '-1') return Infinity;
-  const bytes = parseSize(value, what);
-  return bytes === 0 ? undefined : bytes;
-}
-
-function quotaOf(cpus: number): number {
-  const most = availableParallelism();
-  if (cpus >= 0.01 && cpus <= most) return Math.round(cpus * PERIOD_US);
-  throw invalid('ERR_RANGE', `Cannot give the container ${cpus} CPUs`, `there are 0.01 … ${most}`);
-}
-
-function cpuList(option: string, text: string | undefined): string | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (parseList(text) !== undefined) return text;
-  throw invalid(
-    'ERR_LIMIT',
-    `Cannot take ${option} ${quote(text)}`,
-    'it is no list of numbers',
-    'write it as 0-2,5',
-  );
-}
-
-/** cpuset(7), "List format". */
-function parseList(text: string): Set<number> | undefined {
-  const numbers = new Set<number>();
-  for (const part of text.trim().split(',')) {
-    const [, first, last = first] = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(part) ?? [];
-    if (first === undefined || Number(first) > Number(last)) return undefined;
-    for (let each = Number(first); each <= Number(last); each++) numbers.add(each);
-  }
-  return numbers;
+  return groups.length === 0 ? undefined : { name, parents, groups };
 }
 
 /** As from the root of each hierarchy. A path of the user's, but not one that leads elsewhere. */
@@ -171,21 +116,43 @@ function checkParent(path: string): string {
 
 interface Placed {
   readonly hierarchy: CgroupHierarchy;
-  /** The controllers there that are wanted. */
+  /** The controllers there that are wanted, and those of them that have something to be told. */
   readonly names: readonly Controller[];
+  readonly asked: readonly Controller[];
   readonly writes: readonly CgroupWrite[];
+  readonly deviceProgram: Uint8Array | undefined;
+  /** It is an error if the group cannot be made. */
+  readonly required: boolean;
 }
 
 /** Which hierarchy has which limit. With a parent but no limit, the container is put where it can be accounted for. */
-function place(limits: CgroupLimits, options: ContainerOptions): Placed[] {
-  const hierarchies = readCgroupHierarchies();
+function place(
+  limits: CgroupLimits,
+  rules: readonly DeviceRule[] | undefined,
+  options: ContainerOptions,
+  { groups = 'asked', hierarchies = readCgroupHierarchies(), host = readHost(), warnings }: GroupOptions,
+): Placed[] {
   const [v1, v2] = [cgroupWritesV1(limits), cgroupWritesV2(limits)];
-  const placed = new Map<CgroupHierarchy, { names: Controller[]; writes: CgroupWrite[] }>();
+  const placed = new Map<CgroupHierarchy, Placed & { names: Controller[]; asked: Controller[] }>();
+  const at = (hierarchy: CgroupHierarchy, change: Partial<Placed> = {}): void => {
+    const known = placed.get(hierarchy);
+    const writes = [...(known?.writes ?? []), ...(change.writes ?? [])];
+    const required = (known?.required ?? false) || (change.required ?? false);
+    placed.set(hierarchy, {
+      hierarchy,
+      names: [...(known?.names ?? []), ...(change.names ?? [])],
+      asked: [...(known?.asked ?? []), ...(change.asked ?? [])],
+      deviceProgram: change.deviceProgram,
+      writes,
+      required,
+    });
+  };
+  const parentAsked = options.cgroupParent !== undefined;
   for (const controller of controllers) {
-    const name2 = controller === 'blkio' ? 'io' : controller;
+    const name2 = unifiedName(controller);
     const writes1 = v1.find((each) => each.controller === controller)?.writes;
     const writes2 = v2.find((each) => each.controller === name2)?.writes;
-    if (writes1 === undefined && options.cgroupParent === undefined) continue;
+    if (writes1 === undefined && !parentAsked && groups === 'asked') continue;
     const hierarchy =
       hierarchies.find((each) => each.controllers.includes(controller)) ??
       hierarchies.find(
@@ -199,12 +166,39 @@ function place(limits: CgroupLimits, options: ContainerOptions): Placed[] {
         fix: 'see what there is: cat /proc/cgroups; grep cgroup /proc/self/mountinfo',
       });
     }
-    const entry = placed.get(hierarchy) ?? { names: [], writes: [] };
-    entry.names.push(controller);
-    entry.writes.push(...((hierarchy.version === 1 ? writes1 : writes2) ?? []).map(optionalSwap(options)));
-    placed.set(hierarchy, entry);
+    at(hierarchy, {
+      names: [controller],
+      asked: writes1 === undefined ? [] : [controller],
+      writes: ((hierarchy.version === 1 ? writes1 : writes2) ?? []).map(optionalSwap(options)),
+      required: writes1 !== undefined || parentAsked,
+    });
   }
-  return [...placed].map(([hierarchy, entry]) => ({ hierarchy, ...entry }));
+  if (groups === 'all') {
+    for (const hierarchy of hierarchies) {
+      const watches = watchers.some((each) => hierarchy.controllers.includes(each));
+      // Beside v1, too: it can freeze and kill.
+      if (watches || hierarchy.version === 2) at(hierarchy);
+    }
+  }
+  const ruled = (options.deviceCgroupRules ?? []).length > 0;
+  if (rules && (placed.size > 0 || ruled)) placeDevices(rules);
+  return [...placed.values()];
+
+  function placeDevices(list: readonly DeviceRule[]): void {
+    const controlled = hierarchies.find((each) => each.controllers.includes('devices'));
+    const unified = hierarchies.find(({ version }) => version === 2);
+    const needed = CAP_NET_ADMIN | CAP_SYS_ADMIN;
+    if (controlled) {
+      at(controlled, { writes: deviceWritesV1(list), required: ruled });
+    } else if (unified && host.uid === 0 && (host.permitted & needed) === needed) {
+      at(unified, { deviceProgram: compileDeviceRules(list), required: ruled });
+    } else if (ruled) {
+      const why = unified
+        ? 'a program for them needs CAP_SYS_ADMIN and CAP_NET_ADMIN'
+        : 'the devices controller is in no hierarchy that is mounted';
+      warnings?.push(`device rules are not enforced: ${why}`);
+    }
+  }
 }
 
 /** A kernel without accounting of swap has no such file, which is no matter unless it was asked for. */
@@ -212,81 +206,6 @@ function optionalSwap({ limits }: ContainerOptions): (write: CgroupWrite) => Cgr
   const swapAsked = limits?.memorySwap !== undefined;
   return (write) =>
     !swapAsked && /swap|memsw/.test(write.files[0] ?? '') ? { ...write, optional: true } : write;
-}
-
-/**
- * v1: the caller's own group, so that its limits hold for the container too. v2: the one above, for a group with
- * processes of its own can give no controllers to those below it (cgroups(7), "no internal processes").
- */
-function defaultParent(hierarchy: CgroupHierarchy): string {
-  const own = cgroupDirectory(hierarchy, hierarchy.own) ?? hierarchy.mountPoint;
-  return hierarchy.version === 1 || own === hierarchy.mountPoint ? own : dirname(own);
-}
-
-function checkAccess(parent: string): void {
-  let directory = parent;
-  while (!existsSync(directory)) directory = dirname(directory);
-  try {
-    accessSync(directory, constants.W_OK);
-  } catch (cause) {
-    const { code: errno } = cause as NodeJS.ErrnoException;
-    throw new WarrenError('ERR_CGROUP_DENIED', `Cannot make a control group in ${quote(directory)}`, {
-      kind: 'permission-denied',
-      why: `access failed with ${errno}`,
-      fix: 'limits need root, or with --cgroup-parent a group that is yours',
-      syscall: 'access',
-      errno,
-      cause,
-    });
-  }
-}
-
-/**
- * Adds what the directories above need before a group can be made below `parent`.
- *
- * @returns For a v1 cpuset, what the group must have of its parent's.
- */
-function prepare(
-  { version, mountPoint }: CgroupHierarchy,
-  parent: string,
-  names: readonly Controller[],
-  parents: CgroupParent[],
-): readonly CgroupWrite[] | undefined {
-  const below = parent
-    .slice(mountPoint.length)
-    .split('/')
-    .filter((part) => part !== '');
-  const directories = [
-    mountPoint,
-    ...below.map((_, index) => `${mountPoint}/${below.slice(0, index + 1).join('/')}`),
-  ];
-  let inherited: readonly CgroupWrite[] | undefined;
-  for (const path of directories) {
-    const make = !existsSync(path);
-    const writes: CgroupWrite[] = [];
-    if (version === 2) {
-      const enabled = wordsOf(`${path}/cgroup.subtree_control`);
-      const missing = names
-        .map((name) => (name === 'blkio' ? 'io' : name))
-        .filter((name) => !enabled.includes(name));
-      if (missing.length > 0)
-        writes.push({
-          files: ['cgroup.subtree_control'],
-          value: missing.map((name) => `+${name}`).join(' '),
-        });
-    } else if (names.includes('cpuset')) {
-      const before = inherited;
-      inherited = ['cpuset.cpus', 'cpuset.mems'].map((file, index): CgroupWrite => {
-        const own = textOf(`${path}/${file}`);
-        if (own !== '' || before === undefined) return { files: [file], value: own };
-        const write = { files: [file], value: before[index]?.value ?? '' };
-        writes.push(write);
-        return write;
-      });
-    }
-    if (make || writes.length > 0) parents.push({ path, make, writes });
-  }
-  return inherited;
 }
 
 /** Of what the parent may use; the kernel would only say EACCES. */
@@ -314,22 +233,5 @@ function checkCpuset(
       `Cannot give the container ${file.slice('cpuset.'.length)} ${quote(wanted)}`,
       `there are ${there}`,
     );
-  }
-}
-
-function wordsOf(path: string): string[] {
-  return textOf(path)
-    .split(' ')
-    .filter((word) => word !== '');
-}
-
-/** Empty for what is not there. */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'latin1').trim();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENODEV') return '';
-    throw error;
   }
 }

@@ -6,7 +6,7 @@ import { parseSize } from '../kernel/size.js';
 import { openBelow } from '../native/index.js';
 import type { ConfiguredMount, ContainerConfig, IdRange, RootConfig } from '../plan/config.js';
 import { O_PATH } from '../plan/constants.js';
-import { machineRoot, ownerOf } from './machine-root.js';
+import { machineRoot, ownerOf, type LayerKeep } from './machine-root.js';
 import type { ContainerOptions } from './options.js';
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -57,10 +57,13 @@ export function configureRoot(
   rootfs: Rootfs | undefined,
   hostname: string,
   piecewise: boolean,
+  keep?: LayerKeep,
 ): { root: RootConfig; binds: readonly ConfiguredMount[] } {
   const sizeBytes =
     options.storageSize === undefined ? undefined : parseSize(options.storageSize, 'storage size');
   const files = identityFiles(hostname, options);
+  // A size is a tmpfs’s; nothing limits a directory.
+  const kept = sizeBytes === undefined ? keep : undefined;
   if (!rootfs) {
     if (options.rw === true) {
       throw invalid(
@@ -70,7 +73,7 @@ export function configureRoot(
         'give a directory with --rootfs, or leave --rw out',
       );
     }
-    return machineRoot({ home: options.home ?? false, piecewise, files, sizeBytes });
+    return machineRoot({ home: options.home ?? false, piecewise, files, sizeBytes, keep: kept });
   }
   if (options.rw === true) return { root: { kind: 'directory', path: rootfs.path }, binds: [] };
   // Not through a link: the layer would hide it behind a directory of three files.
@@ -81,6 +84,7 @@ export function configureRoot(
     root: {
       kind: 'layers',
       sizeBytes,
+      store: kept?.store,
       skeleton: undefined,
       layers: [
         {

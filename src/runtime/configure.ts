@@ -6,7 +6,7 @@ import { invalid, quote } from '../errors.js';
 import { parseSignal } from '../kernel/signals.js';
 import { parseSize } from '../kernel/size.js';
 import { randomBytes } from '../native/index.js';
-import type { ContainerConfig } from '../plan/config.js';
+import type { ContainerConfig, MonitorConfig } from '../plan/config.js';
 import { checkRange } from './check.js';
 import {
   configureDomainname,
@@ -26,6 +26,7 @@ import {
 } from './configure-root.js';
 import { configureDevices } from './devices.js';
 import type { Host } from './host.js';
+import type { LayerKeep } from './machine-root.js';
 import { configureMounts } from './mounts.js';
 import type { ContainerOptions } from './options.js';
 import { configureSysctls } from './sysctls.js';
@@ -55,23 +56,40 @@ const maskedPaths = [
 ];
 const readOnlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-/** @throws {WarrenError} for everything that can be seen to be wrong before anything is done. */
+/** What a container that is kept has besides its options. */
+export interface Keeping {
+  readonly id: string;
+  readonly layers: LayerKeep;
+  readonly monitor: MonitorConfig;
+}
+
+/**
+ * @param keeping For a detached container, which has control groups whether or not anything is limited.
+ * @throws {WarrenError} for everything that can be seen to be wrong before anything is done.
+ */
 export async function configure(
   argv: readonly string[],
   options: ContainerOptions,
   host: Host,
+  keeping?: Keeping,
 ): Promise<Configured> {
   const warnings: string[] = [];
   checkCommand(argv);
   if (options.stopSignal !== undefined) parseSignal(options.stopSignal);
-  const id = randomBytes(32).toString('hex');
+  const id = keeping?.id ?? randomBytes(32).toString('hex');
   const namespaces = configureNamespaces(options, host);
   const idMap = configureIdMap(options, namespaces, host);
   const privileged = options.privileged ?? false;
 
   const hostname = configureHostname(options, namespaces, id);
   const rootfs = options.rootfs === undefined ? undefined : checkRootfs(options);
-  const { root, binds } = configureRoot(options, rootfs, hostname, idMap !== undefined && host.uid !== 0);
+  const { root, binds } = configureRoot(
+    options,
+    rootfs,
+    hostname,
+    idMap !== undefined && host.uid !== 0,
+    keeping?.layers,
+  );
   const user = configureUser(options, rootfs?.path ?? '/', idMap);
   const env = configureEnvironment(options, user, hostname);
   const capabilities = configureCapabilities(options, host, idMap !== undefined);
@@ -110,18 +128,26 @@ export async function configure(
           ? undefined
           : checkRange('oom score', options.oomScoreAdj, -1000, 1000),
       cgroup:
-        options.limits === undefined && options.cgroupParent === undefined
+        options.limits === undefined &&
+        options.cgroupParent === undefined &&
+        options.deviceCgroupRules === undefined &&
+        !keeping
           ? undefined
           : // Nobody else needs it, or pays for it.
-            (await import('./configure-limits.js')).configureLimits(options, id),
+            (await import('./configure-limits.js')).configureLimits(options, id, {
+              groups: keeping ? 'all' : 'asked',
+              host,
+              warnings,
+            }),
       terminal: options.tty === true ? (options.ttySize ?? { rows: 24, columns: 80 }) : undefined,
       callerTermios: undefined,
+      monitor: keeping?.monitor,
       init: options.init ?? false,
     },
   };
 }
 
-function checkCommand(argv: readonly string[]): void {
+export function checkCommand(argv: readonly string[]): void {
   const [command] = argv;
   if (command === undefined || command === '') {
     throw invalid(
@@ -141,7 +167,7 @@ function checkCommand(argv: readonly string[]): void {
   }
 }
 
-function checkWorkdir(workdir = '/'): string {
+export function checkWorkdir(workdir = '/'): string {
   if (workdir.startsWith('/') && !workdir.includes('\0')) return workdir;
   throw invalid(
     'ERR_WORKDIR',

@@ -91,6 +91,12 @@ export class Container {
     return this;
   }
 
+  /** The command lives on when this process ends, and no longer keeps its event loop alive. */
+  detach(): void {
+    this.#launch.detach();
+    this.unref();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.stop();

@@ -1,5 +1,6 @@
 import { readdirSync, statSync, type Stats } from 'node:fs';
 import { WarrenError, invalid, quote } from '../errors.js';
+import { defaultDeviceRules, parseDeviceRule, type DeviceRule } from '../kernel/cgroup/device-rules.js';
 import type { DeviceNode } from '../plan/config.js';
 import type { ContainerOptions } from './options.js';
 import { parseDevice } from './parse-device.js';
@@ -37,6 +38,30 @@ export function configureDevices({ devices = [], privileged = false }: Container
     nodes.set(path, describe(source, lookAt(source), path));
   }
   return [...nodes.values()];
+}
+
+/**
+ * What the container's group may do with devices, in this order: docker's rules, `devices`, `deviceCgroupRules`.
+ *
+ * @returns undefined for a privileged container, which may do everything.
+ * @throws {WarrenError} `ERR_DEVICE_SPEC`, `ERR_DEVICE_RULE`, `ERR_DEVICE_NOT_FOUND`.
+ */
+export function configureDeviceRules({
+  devices = [],
+  deviceCgroupRules = [],
+  privileged = false,
+}: ContainerOptions): readonly DeviceRule[] | undefined {
+  const more = deviceCgroupRules.map(parseDeviceRule);
+  if (privileged) return undefined;
+  return [
+    ...defaultDeviceRules,
+    ...devices.map((device): DeviceRule => {
+      const { source, access } = parseDevice(device);
+      const { type, major, minor } = describe(source, lookAt(source), '');
+      return { allow: true, type, major, minor, access };
+    }),
+    ...more,
+  ];
 }
 
 function belowDev(target: string): string {

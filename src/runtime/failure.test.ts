@@ -103,8 +103,11 @@ describe('describeFailure()', () => {
     assert.match(fix({ op: 'working-directory', path: '/nowhere' }, 'ENOENT'), /"\/nowhere".*-w/);
     assert.match(fix({ op: 'working-directory', path: '/x' }, 'EXDEV'), /outside/);
     assert.match(fix({ op: 'sysctl', path: 'net/ipv4/x', value: '1' }, 'EINVAL'), /value/);
-    assert.match(fix({ op: 'clone', kinds: ['user'], undumpable: false }, 'EPERM'), /user namespaces/);
-    assert.match(fix({ op: 'clone', kinds: ['net'], undumpable: false }, 'ENOSPC'), /max_/);
+    assert.match(
+      fix({ op: 'clone', kinds: ['user'], undumpable: false, sibling: false }, 'EPERM'),
+      /user namespaces/,
+    );
+    assert.match(fix({ op: 'clone', kinds: ['net'], undumpable: false, sibling: false }, 'ENOSPC'), /max_/);
     assert.match(fix({ op: 'join-namespace', kind: 'net' }, 'EINVAL'), /net namespace/);
     assert.match(fix({ op: 'bind', mount: bindMount(), index: 0 }, 'ENOTDIR'), /directory/);
     assert.match(fix({ op: 'pivot' }, 'ENOSYS'), /5\.12/);

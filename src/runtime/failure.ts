@@ -30,12 +30,15 @@ export function describeFailure(plan: Plan, encoded: Encoded, { op, errno: numbe
     step === undefined
       ? 'an unknown step'
       : `step ${index + 1} of ${plan.steps.length}, ${describeStep(step).what}`;
-  return new WarrenError('ERR_STEP', 'Cannot start the container', {
+  const joins = plan.steps.some(({ op: name }) => name === 'join-process');
+  return new WarrenError('ERR_STEP', joins ? 'Cannot run the command' : 'Cannot start the container', {
     kind: kindOf(errno),
     why: `${where}: ${syscall === undefined ? '' : `${syscall} failed with `}${errno} (${meaning(errno)})`,
     // What the kernel means is not always known; what was being done, and why, can be shown.
     fix:
-      step === undefined ? undefined : (remedy(step, errno) ?? 'see what is done there, and why: add --plan'),
+      step === undefined
+        ? undefined
+        : (remedy(step, errno) ?? (joins ? undefined : 'see what is done there, and why: add --plan')),
     syscall,
     errno,
   });
@@ -157,7 +160,7 @@ function cgroupRemedy(errno: string): string | undefined {
   }
 }
 
-function errnoName(number: number): string {
+export function errnoName(number: number): string {
   for (const [name, value] of Object.entries(constants.errno)) if (value === number) return name;
   return moreErrnos[number] ?? `errno ${number}`;
 }

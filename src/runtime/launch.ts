@@ -22,6 +22,8 @@ export interface LaunchOptions {
   readonly streams: readonly [number, number, number];
   /** A terminal that the launcher puts in order again if this process is killed. */
   readonly callerTerminal?: number | undefined;
+  /** A pidfd of the process whose namespaces the plan joins. */
+  readonly target?: number | undefined;
 }
 
 /** The first descriptor the launcher gets besides its own; see native/launcher/plan.h. */
@@ -35,6 +37,9 @@ export class Launch {
   readonly exited: Promise<Exited>;
   /** The master of the container's terminal, for the receiver to close. */
   terminalFd: number | undefined;
+  /** Settles with the descriptor that the launcher hands over; undefined where it ends without one. */
+  readonly handedOver: Promise<number | undefined>;
+  #settleHandedOver!: (fd: number | undefined) => void;
   /** What a probe answered. */
   reply: Buffer | undefined;
 
@@ -51,23 +56,30 @@ export class Launch {
   #command = -1;
 
   /** @throws {WarrenError} `ERR_LAUNCH` when the launcher itself cannot be started. */
-  constructor(plan: Plan, { streams, callerTerminal }: LaunchOptions) {
+  constructor(plan: Plan, { streams, callerTerminal, target }: LaunchOptions) {
     this.#plan = plan;
     this.running = new Promise((resolve, reject) => (this.#settleRunning = { resolve, reject }));
     this.exited = new Promise((resolve, reject) => (this.#settleExited = { resolve, reject }));
+    this.handedOver = new Promise((resolve) => (this.#settleHandedOver = resolve));
     // Whoever looks at one of them only must not be punished for the other.
     this.running.catch(() => undefined);
     this.exited.catch(() => undefined);
-    const extra = callerTerminal === undefined ? [] : [callerTerminal];
+    const extra = Object.entries({ 'caller-terminal': callerTerminal, target }).flatMap(([name, fd]) =>
+      fd === undefined ? [] : [{ name, fd }],
+    );
     this.#encoded = encodeSteps(
       plan.steps,
-      callerTerminal === undefined ? {} : { 'caller-terminal': FD_EXTRA },
+      Object.fromEntries(extra.map(({ name }, index) => [name, FD_EXTRA + index])),
     );
     try {
-      this.handle = spawnLauncher(this.#encoded.bytes, [...streams, ...extra], (packet, fd) => {
-        if (packet) this.#receive(packet, fd);
-        else this.#end();
-      });
+      this.handle = spawnLauncher(
+        this.#encoded.bytes,
+        [...streams, ...extra.map(({ fd }) => fd)],
+        (packet, fd) => {
+          if (packet) this.#receive(packet, fd);
+          else this.#end();
+        },
+      );
     } catch (cause) {
       throw launchError(cause);
     }
@@ -86,6 +98,11 @@ export class Launch {
   cancel(): void {
     this.#cancelled = true;
     this.#send(c.MSG_CANCEL, 0);
+  }
+
+  /** The command lives on when this process ends. */
+  detach(): void {
+    this.#send(c.MSG_DETACH, 0);
   }
 
   #send(type: number, value: number): boolean {
@@ -116,6 +133,7 @@ export class Launch {
       case c.MSG_TERMINAL:
         // Negative: there was no room for another descriptor here (EMFILE), and the kernel dropped it.
         this.terminalFd = fd < 0 ? undefined : fd;
+        this.#settleHandedOver(this.terminalFd);
         return;
       case c.MSG_DATA:
         this.reply = packet;
@@ -125,6 +143,7 @@ export class Launch {
 
   #end(): void {
     this.#gone = true;
+    this.#settleHandedOver(undefined);
     this.#letGo(this.#status === undefined);
     if (this.#failure) {
       void this.#fail(this.#failure).catch((error: unknown) => {
@@ -198,9 +217,9 @@ function readExit(packet: Buffer): Exited {
   };
 }
 
-function launchError(cause: unknown): unknown {
+export function launchError(cause: unknown): Error {
   const { code, syscall } = cause as NodeJS.ErrnoException;
-  if (syscall === undefined) return cause;
+  if (syscall === undefined) return cause as Error;
   return new WarrenError('ERR_LAUNCH', 'Cannot start the launcher', {
     kind:
       code === 'EAGAIN' || code === 'ENOMEM' || code === 'EMFILE' || code === 'ENFILE'

@@ -12,6 +12,7 @@ function rootOf(changes: Partial<MachineRootOptions> = {}): Layers {
     piecewise: false,
     files: [],
     sizeBytes: undefined,
+    keep: undefined,
     ...changes,
   });
   assert.equal(root.kind, 'layers');

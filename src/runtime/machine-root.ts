@@ -24,6 +24,15 @@ export interface MachineRootOptions {
   /** More files of the layer: `/etc/hostname` and the like. */
   readonly files: readonly { readonly path: string; readonly content: string }[];
   readonly sizeBytes: number | undefined;
+  readonly keep: LayerKeep | undefined;
+}
+
+/** Where a container's layers are kept from one start to the next. */
+export interface LayerKeep {
+  /** Absolute, on the host. */
+  readonly store: string;
+  /** What they lie in, and containers are not to see: the state directory, absolute. */
+  readonly hidden: string;
 }
 
 export interface MachineRoot {
@@ -88,8 +97,8 @@ const kernelFileSystems = new Set([
   'tracefs',
 ]);
 
-export function machineRoot({ home, piecewise, files, sizeBytes }: MachineRootOptions): MachineRoot {
-  const hidden = hiddenDirectories(home);
+export function machineRoot({ home, piecewise, files, sizeBytes, keep }: MachineRootOptions): MachineRoot {
+  const hidden = hiddenDirectories(home, keep);
   const mounts = submounts().filter(
     ({ path }) => !isBelow(path, systemDirectories) && !isBelow(path, hidden) && path !== '',
   );
@@ -118,12 +127,13 @@ export function machineRoot({ home, piecewise, files, sizeBytes }: MachineRootOp
       )
     : { tops: ['', ...new Set(directories)], skeleton: undefined };
   const layers = tops.flatMap((at) => makeLayer(at, tops, hidden, allFiles) ?? []);
-  return { root: { kind: 'layers', layers, sizeBytes, skeleton }, binds };
+  return { root: { kind: 'layers', layers, sizeBytes, store: keep?.store, skeleton }, binds };
 }
 
-function hiddenDirectories(home: boolean): string[] {
+function hiddenDirectories(home: boolean, keep: LayerKeep | undefined): string[] {
   const homes = home ? [] : [...homeDirectories, ...homesOfUsers()];
-  const all = [...new Set([...privateDirectories, ...homes])].filter(isDirectory);
+  const state = keep ? [keep.hidden.slice(1)] : [];
+  const all = [...new Set([...privateDirectories, ...homes, ...state])].filter(isDirectory);
   // One inside another needs no hiding of its own.
   return all.filter((path) => !all.some((other) => other !== path && isBelow(path, [other]))).sort();
 }

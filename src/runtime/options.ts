@@ -144,6 +144,8 @@ export interface ContainerOptions {
   readonly systemPathsUnconfined?: boolean;
   /** Docker's `--device`: `SRC[:DST[:rwm]]`. */
   readonly devices?: readonly (DeviceSpec | string)[];
+  /** Docker's `--device-cgroup-rule`: `c 13:* rw`. More devices that may be used, should their nodes be made. */
+  readonly deviceCgroupRules?: readonly string[];
   /** Docker's `--ulimit`: `nofile=1024:2048`. */
   readonly ulimits?: readonly (UlimitSpec | string)[];
   /** −1000 … 1000. */
@@ -165,6 +167,13 @@ export interface ContainerOptions {
   readonly sysctlPolicy?: 'namespaced' | 'k8s-safe';
   /** With `k8s-safe`: keys, or patterns such as `net.core.*`, that may be set as well. */
   readonly allowUnsafeSysctls?: readonly string[];
+  /**
+   * Copy the host's present values of what a new namespace would reset: of all that its network and IPC namespaces isolate (true),
+   * or of those that a pattern such as `net.ipv4.tcp_*` covers. `sysctls` win over it. Default false.
+   */
+  readonly inheritSysctls?: boolean | string;
+  /** Try every value in throw-away namespaces first, so that a refused one is told before anything exists. Default false. */
+  readonly checkSysctls?: boolean;
 
   // ── process ──
   /** A terminal of the container's own. Default false. */

@@ -1,5 +1,6 @@
 import { Readable, type Writable } from 'node:stream';
 import { WarrenError, quote, type ErrorKind } from '../errors.js';
+import type { Container } from './container.js';
 import type { ExitStatus, RunOptions } from './options.js';
 import { start } from './start.js';
 
@@ -81,12 +82,26 @@ const defaultMaxBuffer = 100 * 1024 * 1024;
  * @throws {WarrenError} `ERR_MAX_BUFFER`, and whatever `start()` throws.
  */
 export async function run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { stdin, stdout, stderr, rejectOnFailure = true, maxBuffer = defaultMaxBuffer, ...rest } = options;
+  const { stdin, stdout, stderr, rejectOnFailure, maxBuffer, ...rest } = options;
   const began = performance.now();
   const container = await start(command, { ...rest, stdin: stdin === undefined ? 'ignore' : 'pipe' });
+  return collectRun(container, command, { stdin, stdout, stderr, rejectOnFailure, maxBuffer }, began);
+}
+
+type CollectOptions = {
+  readonly [K in 'stdin' | 'stdout' | 'stderr' | 'rejectOnFailure' | 'maxBuffer']?: RunOptions[K] | undefined;
+};
+
+/** What `run()` and `exec()` have in common: from a command that executes to its result. */
+export async function collectRun(
+  container: Container,
+  command: readonly string[],
+  { stdin, stdout, stderr, rejectOnFailure = true, maxBuffer = defaultMaxBuffer }: CollectOptions,
+  began: number,
+): Promise<RunResult> {
   try {
     if (stdin !== undefined && container.stdin) feed(stdin, container.stdin);
-    const reader = rest.tty === true ? (container.terminal?.readable ?? null) : container.stdout;
+    const reader = container.terminal?.readable ?? container.stdout;
     const [stdoutBytes, stderrBytes, status] = await Promise.all([
       collect(reader, stdout, maxBuffer),
       collect(container.stderr, stderr, maxBuffer),

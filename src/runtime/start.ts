@@ -18,12 +18,7 @@ import { openStreams } from './stdio.js';
  *   `ERR_COMMAND_NOT_FOUND`, `ERR_COMMAND_NOT_EXECUTABLE`. Nothing stays behind.
  */
 export async function start(argv: readonly string[], options: StartOptions = {}): Promise<Container> {
-  const signals = [options.signal, options.startSignal].filter((signal) => signal !== undefined);
-  const refuseAborted = (): void => {
-    const aborted = signals.find((signal) => signal.aborted);
-    if (aborted) throw cancelled(aborted.reason);
-  };
-  refuseAborted();
+  refuseAborted(signalsOf(options));
   const { config, warnings } = await configure(argv, options, readHost());
   const callerTerminal = options.callerTerminal;
   const plan = planContainer(
@@ -32,15 +27,36 @@ export async function start(argv: readonly string[], options: StartOptions = {})
   );
   // Beside the start, so that it costs no time.
   const collected = config.cgroup && (await import('./collect-garbage.js')).collectInPassing(config.cgroup);
+  try {
+    return await execute(plan, { id: config.id, options, warnings });
+  } finally {
+    await collected;
+  }
+}
+
+export interface Execution {
+  readonly id: string;
+  readonly options: StartOptions;
+  readonly warnings: readonly string[];
+  /** A pidfd of the process whose namespaces the plan joins. */
+  readonly target?: number;
+}
+
+/** Carries out a plan whose last step executes a command; returns when that executes. */
+export async function execute(plan: Plan, { id, options, warnings, target }: Execution): Promise<Container> {
+  const signals = signalsOf(options);
+  const { callerTerminal } = options;
   const streams = await openStreams(options);
-  if (signals.some((signal) => signal.aborted)) {
+  try {
+    refuseAborted(signals);
+  } catch (error) {
     streams.closeTheirs();
     streams.closeOurs();
-    refuseAborted();
+    throw error;
   }
   let launch: Launch;
   try {
-    launch = new Launch(plan, { streams: streams.fds, callerTerminal });
+    launch = new Launch(plan, { streams: streams.fds, callerTerminal, target });
   } catch (error) {
     streams.closeOurs();
     throw error;
@@ -59,7 +75,7 @@ export async function start(argv: readonly string[], options: StartOptions = {})
         ? null
         : (await import('./terminal.js')).openTerminal(launch.terminalFd);
     launch.terminalFd = undefined;
-    return new Container(pid, { id: config.id, launch, stdin, stdout, stderr, terminal, warnings, options });
+    return new Container(pid, { id, launch, stdin, stdout, stderr, terminal, warnings, options });
   } catch (error) {
     // Where it is we who failed, the command runs by now.
     launch.signal(SIGKILL);
@@ -68,8 +84,16 @@ export async function start(argv: readonly string[], options: StartOptions = {})
     throw error;
   } finally {
     for (const signal of signals) signal.removeEventListener('abort', cancel);
-    await collected;
   }
+}
+
+function signalsOf({ signal, startSignal }: StartOptions): AbortSignal[] {
+  return [signal, startSignal].filter((each) => each !== undefined);
+}
+
+function refuseAborted(signals: readonly AbortSignal[]): void {
+  const aborted = signals.find((signal) => signal.aborted);
+  if (aborted) throw cancelled(aborted.reason);
 }
 
 /** The steps that `start()` would take, in order; none is taken. Throws what `start()` would, short of the kernel's refusals. */

@@ -67,6 +67,12 @@ const kinds: Readonly<Record<Exclude<SysctlScope, 'host'>, NamespaceKind>> = {
   user: 'user',
 };
 
+/** Reads a parameter where steps lead: of namespaces that exist only for it. @throws {WarrenError} `ERR_STEP` */
+export async function readSysctlIn(steps: readonly Step[], path: string): Promise<string> {
+  const text = readReply(await ask({ steps: [...steps, { op: 'read-sysctl', path }] }));
+  return text.endsWith('\n') ? text.slice(0, -1) : text;
+}
+
 /** The steps that lead there; undefined where the caller already is. */
 function placeOf({ path }: SysctlName, { in: target }: SysctlOptions): Step[] | undefined {
   const { scope } = sysctlScope(path);

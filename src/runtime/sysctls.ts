@@ -2,6 +2,7 @@
  * Which parameters a container may set: decided before anything of it exists, by what its own namespaces isolate, and
  * for network keys by asking the kernel in a throw-away namespace.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { WarrenError, invalid, quote } from '../errors.js';
 import { netSysctlFact } from '../kernel/net-sysctls.js';
 import { checkSysctlValue, parseSysctlName } from '../kernel/sysctl-name.js';
@@ -55,7 +56,31 @@ export async function configureSysctls(
   }
   await checkAvailable(asked, namespaces, host);
   const defaults = namespaces.net.from === 'new' && namespaces.user.from === 'host' ? networkDefaults : [];
-  return [...defaults.filter(({ path }) => !asked.some((setting) => setting.path === path)), ...asked];
+  const inherited = await inheritFrom(options, namespaces, host);
+  // What is asked for wins over what is inherited, and that over docker's defaults.
+  const settings = [...without(defaults, [...inherited, ...asked]), ...without(inherited, asked), ...asked];
+  if (options.checkSysctls === true)
+    await (await import('./check-sysctl-values.js')).checkSysctlValues(settings, namespaces, host);
+  return settings;
+}
+
+function without(settings: readonly Setting[], others: readonly Setting[]): Setting[] {
+  return settings.filter(({ path }) => !others.some((other) => other.path === path));
+}
+
+async function inheritFrom(
+  options: ContainerOptions,
+  namespaces: Namespaces,
+  host: Host,
+): Promise<Setting[]> {
+  const { inheritSysctls = false } = options;
+  if (inheritSysctls === false) return [];
+  const { inheritedSysctls } = await import('./inherit-sysctls.js');
+  const pattern = inheritSysctls === true ? '*' : inheritSysctls;
+  const values = await inheritedSysctls(pattern, namespaces, host);
+  return values
+    .map(({ path, value }): Setting => ({ ...parseSysctlName(path), value }))
+    .filter((setting) => isAllowed(setting, options));
 }
 
 function refuse(name: string, why: string, fix: string): WarrenError {
@@ -81,11 +106,16 @@ function checkIsolated({ path, name }: Setting, namespaces: Namespaces): void {
   }
 }
 
-function checkPolicy({ path, name }: Setting, options: ContainerOptions): void {
+function isAllowed({ path, name }: Setting, options: ContainerOptions): boolean {
   const { allowUnsafeSysctls = [] } = options;
   const policy = options.sysctlPolicy ?? (allowUnsafeSysctls.length > 0 ? 'k8s-safe' : 'namespaced');
-  if (policy === 'namespaced' || isSafeSysctl(path)) return;
-  if (allowUnsafeSysctls.some((pattern) => matchSysctlPattern(pattern, name))) return;
+  if (policy === 'namespaced' || isSafeSysctl(path)) return true;
+  return allowUnsafeSysctls.some((pattern) => matchSysctlPattern(pattern, name));
+}
+
+function checkPolicy(setting: Setting, options: ContainerOptions): void {
+  if (isAllowed(setting, options)) return;
+  const { name } = setting;
   throw new WarrenError('ERR_SYSCTL_UNSAFE', `Cannot set the sysctl ${quote(name)}`, {
     kind: 'permission-denied',
     why: 'it is not among the sysctls that Kubernetes calls safe, and no pattern allows it',
@@ -95,7 +125,8 @@ function checkPolicy({ path, name }: Setting, options: ContainerOptions): void {
 
 async function checkAvailable(asked: readonly Setting[], namespaces: Namespaces, host: Host): Promise<void> {
   // What Kubernetes calls safe exists, and can be written, in every new namespace of the kernels we support.
-  const doubtful = asked.filter(({ path }) => !isSafeSysctl(path) && sysctlScope(path).scope !== 'uts');
+  let doubtful = asked.filter(({ path }) => !isSafeSysctl(path) && sysctlScope(path).scope !== 'uts');
+  if (doubtful.length > 0 && namespaces.net.from === 'new') doubtful = await unmeasured(doubtful, namespaces);
   if (doubtful.length === 0) return;
   const access = await probeSysctls(
     doubtful.map(({ path }) => path),
@@ -104,6 +135,20 @@ async function checkAvailable(asked: readonly Setting[], namespaces: Namespaces,
   );
   for (const [index, { path, name }] of doubtful.entries())
     checkAccess(path, name, access[index] ?? 'absent');
+}
+
+/**
+ * Leaves out what a census of this kernel's series has written in a new namespace, where this kernel has the key at all: asking it
+ * again would cost a namespace.
+ */
+async function unmeasured(settings: readonly Setting[], namespaces: Namespaces): Promise<Setting[]> {
+  const { measuredOf, seriesOf } = await import('../kernel/sysctl-measured.js');
+  const series = seriesOf(readFileSync('/proc/sys/kernel/osrelease', 'latin1'));
+  const access = namespaces.user.from === 'host' ? 'access' : 'userAccess';
+  return settings.filter(({ path }) => {
+    const measured = measuredOf(path, series);
+    return measured?.leaks !== false || measured[access] !== 'writable' || !existsSync(`/proc/sys/${path}`);
+  });
 }
 
 function checkAccess(path: string, name: string, access: SysctlAccess): void {
@@ -127,7 +172,7 @@ function checkAccess(path: string, name: string, access: SysctlAccess): void {
     why: `${seen[access]} (seen in a throw-away one)`,
     fix:
       access === 'absent'
-        ? 'check the spelling; if it belongs to the host, set it there'
-        : 'set it on the host, where it is kept',
+        ? `check the spelling; if it belongs to the host, set it there: warren sysctl why ${name}`
+        : `set it on the host, where it is kept: warren sysctl why ${name}`,
   });
 }

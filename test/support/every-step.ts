@@ -1,14 +1,36 @@
-import { planContainer } from '../../src/plan/container.js';
+import { planContainer, planRoot } from '../../src/plan/container.js';
+import { planExec } from '../../src/plan/exec.js';
 import type { Step } from '../../src/plan/step.js';
-import { everyConfig } from './plan-config.js';
+import { containerConfig, everyConfig, facts } from './plan-config.js';
 
 /** At least one step of each kind. */
 export function everyStep(): Step[] {
   const steps = everyConfig().flatMap(({ config, facts }) => planContainer(config, facts).steps);
+  const [first] = everyConfig();
+  const exec = planExec(
+    {
+      ...containerConfig(),
+      kinds: ['user', 'mnt', 'pid'],
+      cgroups: ['/sys/fs/cgroup/warren-aaaaaaaaaaaa'],
+      denySetgroups: false,
+      oomScoreAdj: 1,
+      terminal: { rows: 24, columns: 80 },
+    },
+    facts,
+  );
   return [
     ...steps,
+    ...exec.steps,
+    ...(first ? planRoot(first.config, first.facts).steps : []),
+    { op: 'open-root', path: '/proc/1234/root' },
+    { op: 'enter-root' },
+    { op: 'take-target', readOnly: true },
+    { op: 'attach-target', at: 'target' },
+    { op: 'fresh-sysfs' },
+    { op: 'cover', source: '/etc/netns/blue/resolv.conf', target: '/etc/resolv.conf' },
     { op: 'leave', kinds: ['user', 'net'], uid: 1000, gid: 1000 },
     { op: 'collect-cgroups', candidates: [{ parent: '/sys/fs/cgroup', name: 'warren-aaaaaaaaaaaa' }] },
+    { op: 'hand-over-namespace', kind: 'net' },
     { op: 'probe-sysctls', paths: ['net/core/somaxconn'] },
     { op: 'read-sysctl', path: 'net/core/somaxconn' },
     { op: 'write-sysctl', path: 'net/core/somaxconn', value: '1024' },

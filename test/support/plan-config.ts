@@ -57,6 +57,7 @@ export function containerConfig(changes: Partial<ContainerConfig> = {}): Contain
     root: {
       kind: 'layers',
       sizeBytes: undefined,
+      store: undefined,
       skeleton: undefined,
       layers: [
         {
@@ -87,6 +88,7 @@ export function containerConfig(changes: Partial<ContainerConfig> = {}): Contain
     cgroup: undefined,
     terminal: undefined,
     callerTermios: undefined,
+    monitor: undefined,
     init: false,
     ...changes,
   };
@@ -173,6 +175,8 @@ export function everyConfig(): {
           ],
           groups: [
             {
+              version: 2,
+              deviceProgram: new Uint8Array(16),
               parent: '/sys/fs/cgroup/batch',
               writes: [
                 { files: ['memory.max'], value: '67108864' },
@@ -197,6 +201,23 @@ export function everyConfig(): {
           uts: { from: 'host' },
         }),
         hostname: undefined,
+      }),
+      facts,
+    },
+    {
+      name: 'detached, its layers kept, started again',
+      config: containerConfig({
+        root: { ...(layers as Extract<typeof layers, { kind: 'layers' }>), store: '/var/lib/warren/layer' },
+        monitor: {
+          restart: 'on-failure',
+          mostRestarts: 3,
+          openInput: true,
+          remove: true,
+          logBytes: 1 << 20,
+          logFiles: 2,
+          network: true,
+          attended: true,
+        },
       }),
       facts,
     },

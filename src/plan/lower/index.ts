@@ -2,6 +2,7 @@
 import type { Call } from '../call.js';
 import type { Step } from '../step.js';
 import * as cgroup from './cgroup.js';
+import * as enter from './enter.js';
 import * as mounts from './mounts.js';
 import * as outside from './outside.js';
 import * as probe from './probe.js';
@@ -24,6 +25,12 @@ export function lower(step: Step): readonly Call[] {
       return cgroup.cgroupParent(step);
     case 'cgroup':
       return cgroup.cgroup(step);
+    case 'device-program':
+      return cgroup.deviceProgram(step);
+    case 'monitor':
+      return outside.monitor(step);
+    case 'hand-over':
+      return outside.handOver();
     case 'clone':
       return outside.clone(step);
     case 'map-ids':
@@ -42,6 +49,28 @@ export function lower(step: Step): readonly Call[] {
       return outside.enter(step);
     case 'join-cgroups':
       return cgroup.joinCgroups(step);
+    case 'open-cgroup':
+      return cgroup.openCgroup(step);
+    case 'join-members':
+      return cgroup.joinMembers(step);
+    case 'own-oom-score':
+      return outside.ownOomScore(step);
+    case 'join-process':
+      return outside.joinProcess(step);
+    case 'open-root':
+      return enter.openRoot(step);
+    case 'enter-root':
+      return enter.enterRoot();
+    case 'take-target':
+      return enter.takeTarget(step);
+    case 'attach-target':
+      return enter.attachTarget(step);
+    case 'fresh-sysfs':
+      return enter.freshSysfs();
+    case 'cover':
+      return enter.cover(step);
+    case 'exec-terminal':
+      return process.execTerminal(step);
     case 'receive-root':
       return outside.receiveRoot();
     case 'open-source':
@@ -58,6 +87,8 @@ export function lower(step: Step): readonly Call[] {
       return root.layerDirectory(step);
     case 'layer-file':
       return root.layerFile(step);
+    case 'layer-ready':
+      return root.layerReady(step);
     case 'overlay':
       return root.overlay(step);
     case 'skeleton':
@@ -126,10 +157,14 @@ export function lower(step: Step): readonly Call[] {
       return process.unblockSignals();
     case 'exec':
       return process.exec(step);
+    case 'hold-root':
+      return root.holdRoot();
     case 'collect-cgroups':
       return cgroup.collectCgroups(step);
     case 'leave':
       return probe.leave(step);
+    case 'hand-over-namespace':
+      return probe.handOverNamespace(step);
     case 'probe-sysctls':
       return probe.probeSysctls(step);
     case 'read-sysctl':

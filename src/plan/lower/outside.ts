@@ -42,6 +42,25 @@ export function joinNamespace({ kind }: StepOf<'join-namespace'>): Call[] {
   return [call('setns', [slot(name), c.CLONE_NEW[kind]]), call('close', [slot(name)])];
 }
 
+/** All at once, and of one process: see setns(2), "fd refers to a PID file descriptor" (since Linux 5.8). */
+export function joinProcess({ kinds, becomeRoot: becomesRoot }: StepOf<'join-process'>): Call[] {
+  const flags = kinds.reduce((sum, kind) => sum + c.CLONE_NEW[kind], 0);
+  return [
+    ...(kinds.length === 0 ? [] : [call('setns', [slot('target'), flags])]),
+    ...(becomesRoot ? becomeRoot() : []),
+  ];
+}
+
+/** The launcher's own, which the command inherits: the container's /proc is nothing to write to. */
+export function ownOomScore({ value }: StepOf<'own-oom-score'>): Call[] {
+  const text = String(value);
+  return [
+    call('openat', [c.AT_FDCWD, '/proc/self/oom_score_adj', c.O_WRONLY | c.O_CLOEXEC, 0], { store: 'file' }),
+    call('write', [slot('file'), text, text.length]),
+    call('close', [slot('file')]),
+  ];
+}
+
 export function timeOffsets({ boottimeSec, monotonicSec }: StepOf<'time-offsets'>): Call[] {
   const text = `monotonic ${monotonicSec} 0\nboottime ${boottimeSec} 0\n`;
   return [
@@ -54,12 +73,43 @@ export function timeOffsets({ boottimeSec, monotonicSec }: StepOf<'time-offsets'
   ];
 }
 
+const restartNumbers = { no: 0, 'on-failure': 1, always: 2 } as const;
+
+export function monitor({ id, monitor: options, terminal, orphans }: StepOf<'monitor'>): Call[] {
+  const { restart, mostRestarts, openInput, remove, logFiles, logBytes, network, attended } = options;
+  const numbers = [
+    restartNumbers[restart],
+    mostRestarts,
+    Number(terminal),
+    Number(openInput),
+    Number(orphans),
+    Number(remove),
+    logFiles,
+    Number(network),
+    Number(attended),
+    0,
+  ];
+  return [
+    { op: 'monitor', options: { struct: [...numbers.map((u32) => ({ u32 })), { u64: logBytes }] }, id },
+  ];
+}
+
+export function handOver(): Call[] {
+  return [
+    { op: 'handOver', pidfd: slot('pidfd'), channel: slot('channel') },
+    { op: 'label', label: 'inside' },
+  ];
+}
+
 /**
  * @param undumpable Processes that are already in a namespace we join must not trace us, or reach our descriptors. The
  *   new process is born that way: setting it only there would leave them a moment (CVE-2016-9962). Its execve ends it.
  */
-export function clone({ kinds, undumpable }: StepOf<'clone'>): Call[] {
-  const flags = kinds.reduce((sum, kind) => sum + c.CLONE_NEW[kind], c.CLONE_PIDFD);
+export function clone({ kinds, undumpable, sibling, into }: StepOf<'clone'>): Call[] {
+  const flags = kinds.reduce(
+    (sum, kind) => sum + c.CLONE_NEW[kind],
+    c.CLONE_PIDFD + (sibling ? c.CLONE_PARENT : 0) + (into === undefined ? 0 : c.CLONE_INTO_CGROUP),
+  );
   return [
     call('socketpair', [c.AF_UNIX, c.SOCK_SEQPACKET | c.SOCK_CLOEXEC, 0, pair]),
     { op: 'peek32', at: pair, offset: 0, store: 'channel' },
@@ -76,13 +126,15 @@ export function clone({ kinds, undumpable }: StepOf<'clone'>): Call[] {
             { pointer: pidfd },
             { u64: 0 },
             { u64: 0 },
-            { u64: c.SIGCHLD },
+            // A sibling's is that of the process that clones it.
+            { u64: sibling ? 0 : c.SIGCHLD },
             { u64: 0 },
             { u64: 0 },
             { u64: 0 },
+            ...(into === undefined ? [] : [{ u64: 0 }, { u64: 0 }, { u64: slot(`cgroup-${into}`) }]),
           ],
         },
-        64,
+        into === undefined ? 64 : 88,
       ],
       { store: 'child', zeroGoto: 'inside' },
     ),

@@ -2,6 +2,7 @@
 import { buffer, call, slot, type Call } from '../call.js';
 import * as c from '../constants.js';
 import type { StepOf } from '../step.js';
+import { sendDescriptor } from './descriptor.js';
 
 /** The launcher itself moves to new namespaces, and ends in them. In a user namespace it becomes root by its one own id. */
 export function leave({ kinds, uid, gid }: StepOf<'leave'>): Call[] {
@@ -15,6 +16,17 @@ export function leave({ kinds, uid, gid }: StepOf<'leave'>): Call[] {
     ? [...write('setgroups', 'deny'), ...write('gid_map', `0 ${gid} 1`), ...write('uid_map', `0 ${uid} 1`)]
     : [];
   return kinds.length === 0 ? [] : [call('unshare', [flags]), ...mapped];
+}
+
+/** Sends a descriptor of a namespace that the launcher is in: it lives on for as long as the receiver holds that. */
+export function handOverNamespace({ kind }: StepOf<'hand-over-namespace'>): Call[] {
+  return [
+    call('openat', [c.AT_FDCWD, `/proc/self/ns/${kind}`, c.O_CLOEXEC, 0], {
+      store: 'namespace',
+    }),
+    sendDescriptor('report', 'namespace'),
+    { op: 'exit', code: 0 },
+  ];
 }
 
 /**

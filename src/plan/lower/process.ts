@@ -1,5 +1,5 @@
 /** Steps about the process itself: identity, privilege, terminal, and the end of the preparation. */
-import { call, slot, type Call } from '../call.js';
+import { buffer, call, slot, type Call } from '../call.js';
 import * as c from '../constants.js';
 import type { StepOf } from '../step.js';
 import { sendDescriptor } from './descriptor.js';
@@ -22,6 +22,18 @@ export function loopback(): Call[] {
  * the root could have redirected, becomes /dev/console and the controlling terminal, and the master goes to the caller.
  */
 export function terminal({ rows, columns, uid }: StepOf<'terminal'>): Call[] {
+  return [
+    ...openTerminal(rows, columns, uid),
+    call('open_tree', [slot('slave'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], {
+      store: 'mount',
+    }),
+    ...attachBelowRoot('mount', 'dev/console', true),
+    call('close', [slot('mount')]),
+    ...handOverTerminal(),
+  ];
+}
+
+function openTerminal(rows: number, columns: number, uid: number): Call[] {
   const size = Buffer.alloc(8);
   size.writeUInt16LE(rows, 0);
   size.writeUInt16LE(columns, 2);
@@ -31,16 +43,42 @@ export function terminal({ rows, columns, uid }: StepOf<'terminal'>): Call[] {
     call('ioctl', [slot('master'), c.TIOCGPTPEER, c.O_RDWR | c.O_NOCTTY | c.O_CLOEXEC], { store: 'slave' }),
     call('ioctl', [slot('slave'), c.TIOCSWINSZ, size]),
     ...(uid === 0 ? [] : [call('fchown', [slot('slave'), uid, -1])]),
-    call('open_tree', [slot('slave'), '', c.AT_EMPTY_PATH | c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC], {
-      store: 'mount',
-    }),
-    ...attachBelowRoot('mount', 'dev/console', true),
-    call('close', [slot('mount')]),
+  ];
+}
+
+function handOverTerminal(): Call[] {
+  return [
     sendDescriptor('inside-channel', 'master'),
     call('close', [slot('master')]),
     call('ioctl', [slot('slave'), c.TIOCSCTTY, 0]),
     ...[0, 1, 2].map((fd) => call('dup3', [slot('slave'), fd, 0])),
     call('close', [slot('slave')]),
+  ];
+}
+
+const fileSystem = buffer('file-system', 120);
+
+/**
+ * A terminal for one more command, from the devpts that the container has now. Its root may have put anything at that
+ * place: what is opened there is first seen to be a devpts, in which there is nothing but terminals.
+ */
+export function execTerminal({ rows, columns, uid }: StepOf<'exec-terminal'>): Call[] {
+  const place = {
+    struct: [{ u64: c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC }, { u64: 0 }, { u64: c.RESOLVE_NO_SYMLINKS }],
+  };
+  return [
+    call('openat2', [c.AT_FDCWD, '/dev/pts', place, 24], { store: 'pts' }),
+    call('fstatfs', [slot('pts'), fileSystem]),
+    {
+      op: 'check',
+      at: fileSystem,
+      offset: 0,
+      mask: 0xffff_ffffn,
+      equals: BigInt(c.DEVPTS_SUPER_MAGIC),
+      errno: 'ENOTTY',
+    },
+    ...openTerminal(rows, columns, uid),
+    ...handOverTerminal(),
   ];
 }
 

@@ -3,6 +3,7 @@ import { buffer, call, fdPath, slot, type Call } from '../call.js';
 import * as c from '../constants.js';
 import type { SkeletonEntry } from '../config.js';
 import type { StepOf } from '../step.js';
+import { sendDescriptor } from './descriptor.js';
 import { attachBelowRoot, mountAttributes, newFileSystem, setAttributes } from './mount-calls.js';
 
 /** Nothing that is mounted from here on reaches the host, and nothing the host mounts reaches us. See mount_namespaces(7). */
@@ -11,7 +12,12 @@ export function propagation(): Call[] {
 }
 
 /** A tmpfs for everything the container writes; it is gone when the last mount that uses it is. */
-export function scratch({ sizeBytes }: StepOf<'scratch'>): Call[] {
+export function scratch({ sizeBytes, store }: StepOf<'scratch'>): Call[] {
+  if (store !== undefined) {
+    return [
+      call('openat', [c.AT_FDCWD, store, c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'scratch' }),
+    ];
+  }
   return [
     ...newFileSystem(
       'tmpfs',
@@ -42,19 +48,52 @@ export function ownMounts(): Call[] {
   return [call('unshare', [c.CLONE_NEW.mnt]), ...propagation()];
 }
 
-export function layer({ index, layer: { root } }: StepOf<'layer'>): Call[] {
+export function layer({ index, layer: { root }, stored }: StepOf<'layer'>): Call[] {
+  const top = layerTop(index, stored);
+  const again = ifThereAlready(stored);
   return [
-    call('mkdirat', [slot('scratch'), `work${index}`, 0o700]),
-    call('mkdirat', [slot('scratch'), `upper${index}`, root.mode]),
+    call('mkdirat', [slot('scratch'), `work${index}`, 0o700], again),
+    // From an earlier start: it is the container's now, who may have put links there, and nothing is written into it.
+    ...(stored
+      ? [
+          call('faccessat', [slot('scratch'), `upper${index}`, 0], {
+            may: ['ENOENT'],
+            thenGoto: `layer-${index}-ready`,
+          }),
+        ]
+      : []),
+    call('mkdirat', [slot('scratch'), top, root.mode], again),
     // The top directory of an overlay shows the owner and mode of its upper one.
-    ...own(`upper${index}`, root.uid, root.gid),
+    ...own(top, root.uid, root.gid),
   ];
 }
 
-export function layerDirectory({ index, directory, opaque, userXattr }: StepOf<'layer-directory'>): Call[] {
-  const path = `upper${index}/${directory.path}`;
+/** A layer that is kept gets its name when it is whole: a start that was killed begins it again. */
+function layerTop(index: number, stored: boolean): string {
+  return `${stored ? 'new' : 'upper'}${index}`;
+}
+
+function ifThereAlready(stored: boolean): { may?: readonly string[] } {
+  return stored ? { may: ['EEXIST'] } : {};
+}
+
+export function layerReady({ index }: StepOf<'layer-ready'>): Call[] {
   return [
-    call('mkdirat', [slot('scratch'), path, directory.mode]),
+    call('renameat2', [slot('scratch'), layerTop(index, true), slot('scratch'), `upper${index}`, 0]),
+    { op: 'label', label: `layer-${index}-ready` },
+  ];
+}
+
+export function layerDirectory({
+  index,
+  directory,
+  opaque,
+  userXattr,
+  stored,
+}: StepOf<'layer-directory'>): Call[] {
+  const path = `${layerTop(index, stored)}/${directory.path}`;
+  return [
+    call('mkdirat', [slot('scratch'), path, directory.mode], ifThereAlready(stored)),
     ...own(path, directory.uid, directory.gid),
     ...(opaque
       ? [
@@ -74,12 +113,13 @@ export function layerDirectory({ index, directory, opaque, userXattr }: StepOf<'
   ];
 }
 
-export function layerFile({ index, file }: StepOf<'layer-file'>): Call[] {
-  const path = `upper${index}/${file.path}`;
+export function layerFile({ index, file, stored }: StepOf<'layer-file'>): Call[] {
+  const path = `${layerTop(index, stored)}/${file.path}`;
+  const fresh = stored ? c.O_TRUNC : c.O_EXCL;
   return [
     call(
       'openat',
-      [slot('scratch'), path, c.O_WRONLY | c.O_CREAT | c.O_EXCL | c.O_NOFOLLOW | c.O_CLOEXEC, file.mode],
+      [slot('scratch'), path, c.O_WRONLY | c.O_CREAT | fresh | c.O_NOFOLLOW | c.O_CLOEXEC, file.mode],
       {
         store: 'file',
       },
@@ -213,5 +253,16 @@ export function workingDirectory({ path }: StepOf<'working-directory'>): Call[] 
     call('chdir', [path]),
     call('getcwd', [cwdRoom, 4096]),
     { op: 'check', at: cwdRoom, offset: 0, mask: 0xffn, equals: 0x2fn, errno: 'EXDEV' },
+  ];
+}
+
+/** Nothing is executed: the process waits, and is killed when whoever asked for the root is done, or gone. */
+export function holdRoot(): Call[] {
+  return [
+    call('openat', [c.AT_FDCWD, '/', c.O_PATH | c.O_DIRECTORY | c.O_CLOEXEC, 0], { store: 'root' }),
+    sendDescriptor('inside-channel', 'root'),
+    call('prctl', [c.PR_SET_PDEATHSIG, c.SIGKILL, 0, 0, 0]),
+    call('read', [slot('inside-channel'), buffer('nothing', 8), 8]),
+    { op: 'exit', code: 0 },
   ];
 }

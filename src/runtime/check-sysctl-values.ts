@@ -1,0 +1,66 @@
+import { closeSync } from 'node:fs';
+import { WarrenError, quote } from '../errors.js';
+import { NetworkSysctls } from '../kernel/sysctl-files.js';
+import { sysctlScope } from '../kernel/sysctl-scope.js';
+import type { NamespaceKind } from '../plan/constants.js';
+import type { Namespaces } from './configure-namespaces.js';
+import type { Host } from './host.js';
+import { ask } from './launch.js';
+import { makeNamespace } from './throw-away.js';
+
+interface Setting {
+  readonly path: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+/**
+ * Writes the values in throw-away namespaces, in the order of the start, so that one that the kernel refuses is found out before
+ * anything of the container exists. Keys of interfaces that only the container has are left to the start.
+ *
+ * @throws {WarrenError} `ERR_SYSCTL_VALUE`
+ */
+export async function checkSysctlValues(
+  settings: readonly Setting[],
+  namespaces: Namespaces,
+  host: Host,
+): Promise<void> {
+  const owner: NamespaceKind[] = namespaces.user.from === 'new' ? ['user'] : [];
+  const network = settings.filter(({ path }) => sysctlScope(path).scope === 'network');
+  if (network.length > 0) {
+    const fd = await makeNamespace([...owner, 'net'], 'net');
+    const files = new NetworkSysctls(fd);
+    try {
+      for (const setting of network) {
+        const errno = files.write(setting.path, setting.value);
+        if (errno !== undefined && errno !== 'ENOENT') throw refused(setting, errno);
+      }
+    } finally {
+      files.close();
+      closeSync(fd);
+    }
+  }
+  for (const setting of settings.filter(({ path }) => sysctlScope(path).scope === 'ipc')) {
+    try {
+      await ask({
+        steps: [
+          { op: 'leave', kinds: [...owner, 'ipc'], uid: host.uid, gid: host.gid },
+          { op: 'write-sysctl', path: setting.path, value: setting.value },
+        ],
+      });
+    } catch (error) {
+      if (!(error instanceof WarrenError) || error.errno === undefined) throw error;
+      throw refused(setting, error.errno, error);
+    }
+  }
+}
+
+function refused({ name, value }: Setting, errno: string, cause?: unknown): WarrenError {
+  return new WarrenError('ERR_SYSCTL_VALUE', `Cannot set the sysctl ${quote(name)} to ${quote(value)}`, {
+    kind: 'invalid-argument',
+    why: `the kernel refuses the value (${errno}); it was tried in a throw-away namespace`,
+    fix: `see its range in the kernel’s documentation: warren sysctl explain ${name}`,
+    errno,
+    cause,
+  });
+}
