@@ -1,0 +1,33 @@
+/** Container networking: networks, addresses, published ports, names. */
+export { attachAll, type Attachment } from './attach.js';
+export { findFirewallBlocks, type FirewallBlock } from './firewall.js';
+export { type NetworkJson, networkToJson } from './inspect.js';
+export { createNetwork, type CreateNetworkOptions, pruneNetworks, removeNetwork } from './create.js';
+export { detachAll, type DetachOptions, disconnectContainer, endpointsOfContainer } from './detach.js';
+export { type Endpoint, endpointsOf, type PortProtocol, type PublishedPort } from './endpoint.js';
+export { type SysctlChange } from './forwarding.js';
+export { collectNetworkGarbage, type GarbageOptions, type NetworkGarbage } from './garbage.js';
+export { formatPort, parsePortSpec, type PublishRequest } from './port-spec.js';
+export { addPorts, portsOf, removePorts } from './ports.js';
+export { type NetworkChoice, parseNetworkSpec } from './network-spec.js';
+export { type NetworkPlan, type NetworkRequest, prepareNetworks } from './prepare.js';
+export {
+  allRecords as listNetworks,
+  getRecord as getNetwork,
+  type MacvlanMode,
+  macvlanModes,
+  type NetworkDriver,
+  networkDrivers,
+  type NetworkRecord,
+  type NetworkSubnet,
+} from './record.js';
+export { ensureNetworkRules } from './restore.js';
+export * from './dns/index.js';
+export { hostsFile, type HostsEntry, parseAddHost } from './hosts-file.js';
+export {
+  formatResolvConf,
+  parseResolvConf,
+  type ResolvConf,
+  resolverFor,
+  type ResolverOptions,
+} from './resolv-conf.js';

@@ -1,0 +1,52 @@
+/** What a published port is in the table's maps. Pure. */
+import type { nft } from '../netlink/index.js';
+import { familyOfAddress } from './address.js';
+import type { Endpoint, PublishedPort } from './endpoint.js';
+import type { SetKind } from './table-shape.js';
+
+/** An element, and the set that it belongs to. */
+export interface PortElement {
+  readonly set: SetKind;
+  readonly element: nft.NewElement;
+}
+
+/**
+ * The elements of one published port: of IPv4 and of IPv6, where the container has an address and the host's is not of the
+ * other one. Their comment is the container's id, by which what a killed process left is found.
+ */
+export function portElements(
+  endpoint: Pick<Endpoint, 'container' | 'addresses' | 'gateways'>,
+  port: PublishedPort,
+): PortElement[] {
+  const comment = endpoint.container;
+  return endpoint.addresses.flatMap((withLength) => {
+    const address = withLength.slice(0, withLength.indexOf('/'));
+    const family = familyOfAddress(address);
+    if (port.hostIp !== undefined && familyOfAddress(port.hostIp) !== family) return [];
+    const version = family === 'inet' ? 4 : 6;
+    const at = port.hostIp === undefined ? '' : '_at';
+    const key = [...(port.hostIp === undefined ? [] : [port.hostIp]), port.protocol, port.hostPort];
+    const gateway = endpoint.gateways.find((each) => familyOfAddress(each) === family);
+    const found: PortElement[] = [
+      { set: `publish${version}${at}`, element: { key, data: [address, port.containerPort], comment } },
+    ];
+    const isReached = port.hostIp === undefined || port.hostIp.startsWith('127.') || port.hostIp === '::1';
+    if (isReached && gateway !== undefined)
+      found.push({ set: `loopback${version}${at}`, element: { key, data: [gateway], comment } });
+    return found;
+  });
+}
+
+/** Those of a container with published ports, whatever they are. */
+export function selfElements({
+  container,
+  addresses,
+  ports,
+}: Pick<Endpoint, 'container' | 'addresses' | 'ports'>): PortElement[] {
+  if (ports.length === 0) return [];
+  return addresses.map((withLength) => {
+    const address = withLength.slice(0, withLength.indexOf('/'));
+    const set = familyOfAddress(address) === 'inet' ? 'itself4' : 'itself6';
+    return { set, element: { key: [address, address], comment: container } };
+  });
+}

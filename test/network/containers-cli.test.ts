@@ -1,0 +1,228 @@
+/** `./warren` and networks: what is typed, and what is killed. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { finish, startWarren, warren, type CliResult } from '../support/cli.js';
+import { assertFakeHost } from '../support/fake-host.js';
+import { oracle } from '../support/oracle.js';
+import { waitFor } from '../support/wait.js';
+import { assertNoNetworkTraces, networkedState, networkTraces } from './container-support.js';
+import { ask, neighbour, serve } from './support.js';
+
+assertFakeHost();
+const rounds = Number(process.env['WARREN_ROUNDS'] ?? 30);
+const state = networkedState();
+const { store, rootfs, root, env } = state;
+let outside: Awaited<ReturnType<typeof neighbour>>;
+before(async () => {
+  outside = await neighbour();
+  for (const [name, subnet] of [
+    ['lab', '10.90.0.0/24'],
+    ['other', '10.91.0.0/24'],
+  ] as const)
+    await ok('network', 'create', name, '--subnet', subnet);
+});
+beforeEach(async () => {
+  await state.clear();
+  await store.collectGarbage();
+});
+after(async () => {
+  await state[Symbol.asyncDispose]();
+  await outside.end();
+});
+
+async function ok(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await warren(args, { env });
+  assert.equal(code, 0, `warren ${args.join(' ')}: ${stderr}`);
+  return stdout.trim();
+}
+
+async function refused(...args: readonly string[]): Promise<string> {
+  const { code, stderr } = await warren(args, { env });
+  assert.notEqual(code, 0, `warren ${args.join(' ')} was not refused`);
+  return stderr;
+}
+
+const run = async (...args: readonly string[]): Promise<string> =>
+  ok('run', '-d', '--rootfs', rootfs, '--stop-signal', 'KILL', ...args);
+const idle = ['sleep', '73303'] as const;
+
+interface Inspected {
+  readonly State: { readonly Pid: number };
+  readonly HostConfig: { readonly NetworkMode: string; readonly PortBindings: object };
+  readonly NetworkSettings: {
+    readonly IPAddress: string;
+    readonly MacAddress: string;
+    readonly Gateway: string;
+    readonly Ports: object;
+    readonly Networks: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  };
+}
+
+async function inspect(name: string): Promise<Inspected> {
+  const [found] = JSON.parse(await ok('inspect', name)) as Inspected[];
+  return found ?? assert.fail();
+}
+
+test('warren ps and inspect have networks and ports in docker’s shapes, as long as the container runs', async () => {
+  await run(
+    ...['--name', 'web', '--network', 'lab:alias=www', '--network', 'other', '--ip', '10.90.0.9'],
+    ...['-p', '8080-8081:80-81', '-p', '127.0.0.1:9000:90/udp', ...idle],
+  );
+  const ports = '0.0.0.0:8080-8081->80-81/tcp, 127.0.0.1:9000->90/udp';
+  assert.equal(await ok('ps', '--format', '{{.Names}}|{{.Networks}}|{{.Ports}}'), `web|lab,other|${ports}`);
+  assert.match(await ok('ps'), /0\.0\.0\.0:8080-8081->80-81\/tcp/);
+  const { HostConfig, NetworkSettings } = await inspect('web');
+  assert.equal(HostConfig.NetworkMode, 'lab');
+  assert.deepEqual(NetworkSettings.Ports, {
+    '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }],
+    '81/tcp': [{ HostIp: '0.0.0.0', HostPort: '8081' }],
+    '90/udp': [{ HostIp: '127.0.0.1', HostPort: '9000' }],
+  });
+  const { IPAddress, MacAddress, Gateway, Networks } = NetworkSettings;
+  assert.deepEqual([IPAddress, MacAddress, Gateway], ['10.90.0.9', '02:42:0a:5a:00:09', '10.90.0.1']);
+  assert.deepEqual(Object.keys(Networks), ['lab', 'other']);
+  assert.deepEqual([Networks['lab']?.['IPAddress'], Networks['lab']?.['IPPrefixLen']], ['10.90.0.9', 24]);
+  assert.deepEqual(Networks['lab']?.['Aliases'], ['web', 'www']);
+  assert.equal(
+    await ok('inspect', '-f', '{{range $name, $net := .NetworkSettings.Networks}}{{$name}} {{$net.IPAddress}} {{end}}', 'web'),
+    `lab 10.90.0.9 other ${String(Networks['other']?.['IPAddress'])}`,
+  );
+  process.kill((await inspect('web')).State.Pid, 'SIGKILL');
+  await ok('wait', 'web');
+  assert.equal(await ok('ps', '-a', '--format', '{{.Ports}}'), '');
+  assert.deepEqual((await inspect('web')).NetworkSettings.Ports, {});
+});
+
+test('warren run -p, -P --expose, and warren port', async () => {
+  await run('--name', 'web', '--network', 'lab', '-P', '--expose', '80', '--expose', '53/udp', ...idle);
+  const [tcp = ''] = (await ok('port', 'web', '80')).split('\n');
+  const port = Number(tcp.slice(tcp.lastIndexOf(':') + 1));
+  assert.match(await ok('port', 'web'), /^53\/udp -> 0\.0\.0\.0:\d+$/m);
+  const { Pid } = (await inspect('web')).State;
+  const server = await serve(Pid, 80);
+  assert.equal(ask(outside.pid, '198.51.100.1', port), 'from 198.51.100.2');
+  await ok('port', 'add', 'web', '8090:80');
+  assert.equal(ask(outside.pid, '198.51.100.1', 8090), 'from 198.51.100.2');
+  assert.match(await refused('run', '--rootfs', rootfs, '--network', 'lab', '-p', '8090:80', 'true'), /8090/);
+  await ok('port', 'rm', 'web', '8090');
+  assert.equal(ask(outside.pid, '198.51.100.1', 8090, { patienceSec: 1 }), undefined);
+  await server.end();
+});
+
+test('warren network connect, disconnect and rm', async () => {
+  const id = await run('--name', 'web', '--network', 'lab', ...idle);
+  const [name, address = ''] = (await ok('network', 'connect', '--alias', 'two', 'other', 'web')).split(' ');
+  assert.equal(name, 'eth1');
+  assert.match(address, /^10\.91\.0\.\d+\/24$/);
+  assert.match(await ok('exec', 'web', 'ip', '-4', '-o', 'addr'), new RegExp(` eth1 .*${address}`));
+  assert.match(await refused('network', 'rm', 'other'), new RegExp(id.slice(0, 12)));
+  await ok('network', 'disconnect', 'other', 'web');
+  assert.doesNotMatch(await ok('exec', 'web', 'ip', '-4', '-o', 'addr'), /eth1/);
+  process.kill((await inspect('web')).State.Pid, 'SIGKILL');
+  await ok('wait', 'web');
+  // Nobody has noticed its end, and it is no hindrance.
+  await ok('network', 'create', 'third');
+  await ok('network', 'rm', 'third', 'lab');
+  await ok('network', 'create', 'lab', '--subnet', '10.90.0.0/24');
+});
+
+test('--network none, host, ns: and container: give the namespace that they name', async () => {
+  const own = (await ok('run', '--rootfs', rootfs, '--network', 'none', 'ls', '/sys/class/net')).split('\n');
+  assert.deepEqual(own, ['lo']);
+  const link = ['readlink', '/proc/self/ns/net'] as const;
+  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'host', ...link), readlinkSync('/proc/self/ns/net'));
+  oracle('ip', ['netns', 'add', 'blue']);
+  const blue = oracle('ip', ['netns', 'exec', 'blue', ...link]).stdout.trim();
+  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'ns:/run/netns/blue', ...link), blue);
+  oracle('ip', ['netns', 'delete', 'blue']);
+  await run('--name', 'web', '--network', 'lab', ...idle);
+  const web = readlinkSync(`/proc/${(await inspect('web')).State.Pid}/ns/net`);
+  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'container:web', ...link), web);
+  assert.match(await refused('run', '--rootfs', rootfs, '--network', 'container:none', 'true'), /none/);
+  assert.match(await refused('run', '--rootfs', rootfs, '--network', 'lab', '--network', 'host', 'true'), /alone/);
+});
+
+test('warren run in the foreground gives its network back at its end', async () => {
+  const text = await ok('run', '--rm', '--rootfs', rootfs, '--network', 'lab', '-p', '8091:80', 'ip', '-4', '-o', 'addr');
+  assert.match(text, / eth0 +inet 10\.90\.0\./);
+  const { code } = await warren(['run', '--rootfs', rootfs, '--network', 'lab', '-p', '8091:80', 'false'], { env });
+  assert.equal(code, 1);
+  await assertNoNetworkTraces(root);
+});
+
+test('forty commands at once give forty addresses', async () => {
+  const all = await Promise.all(Array.from({ length: 40 }, async () => run('--network', 'lab', ...idle)));
+  const addresses = JSON.parse(await ok('inspect', ...all)) as Inspected[];
+  assert.equal(new Set(addresses.map(({ NetworkSettings }) => NetworkSettings.IPAddress)).size, 40);
+});
+
+test('"nft flush ruleset": the next command about networks restores what is published', async () => {
+  await run('--name', 'web', '--network', 'lab', '-p', '8092:80', ...idle);
+  const server = await serve((await inspect('web')).State.Pid, 80);
+  oracle('nft', ['flush', 'ruleset']);
+  await ok('network', 'create', 'third');
+  await ok('network', 'rm', 'third');
+  assert.equal(ask(outside.pid, '198.51.100.1', 8092), 'from 198.51.100.2');
+  await server.end();
+});
+
+/** Launchers and monitors, and what runs in containers: everything that has come since, but the command itself. */
+function launched(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        if (readlinkSync(`/proc/${pid}/exe`).startsWith('/memfd:')) return true;
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('73303');
+      } catch {
+        // Gone meanwhile, or on its way.
+        return false;
+      }
+    });
+}
+
+test(`kill -9 at any moment of a networked start, ${rounds} rounds: nothing is left after warren gc`, async () => {
+  const once = async (): Promise<CliResult> =>
+    warren(['run', '-d', '--rootfs', rootfs, '--network', 'lab', '-p', '8093:80', ...idle], { env });
+  const began = performance.now();
+  assert.equal((await once()).code, 0);
+  const usualMs = performance.now() - began;
+  await state.clear();
+  for (let round = 0; round < rounds; round++) {
+    const child = startWarren(
+      ['run', '-d', '--rootfs', rootfs, '--network', 'lab', '--network', 'other', '-p', '8093:80', ...idle],
+      { env },
+    );
+    const ended = finish(child);
+    const isEnded = ended.then(() => true);
+    await delay(Math.random() * usualMs);
+    if (round % 3 === 0) child.kill('SIGKILL');
+    else {
+      // The monitor, or the container's first process: as soon as there is any, or never.
+      const [pid] = (await Promise.race([
+        waitFor('a process', () => (launched().length > 0 ? launched() : undefined)).catch(() => []),
+        isEnded.then(() => launched()),
+      ])).sort(() => Math.random() - 0.5);
+      try {
+        if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    await ended;
+    if (round % 5 !== 4 && round !== rounds - 1) continue;
+    // What lives on is no garbage, and can be removed.
+    await ok('gc');
+    for (const id of store.ids()) {
+      const { code, stderr } = await warren(['rm', '-f', id], { env });
+      assert.ok(code === 0 || /no container/i.test(stderr), stderr);
+    }
+    await ok('gc');
+    await waitFor('all processes to end', () => launched().length === 0 || undefined);
+    await assertNoNetworkTraces(root);
+  }
+  assert.deepEqual(networkTraces(root), []);
+});

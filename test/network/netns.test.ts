@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import { closeSync, openSync, readdirSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createNetwork, removeNetwork } from '../../src/network/index.js';
+import {
+  addNetns,
+  attachNetns,
+  carryOutWire,
+  identifyNetns,
+  monitorNetns,
+  netnsNames,
+  netnsPids,
+  planWire,
+  removeNetns,
+} from '../../src/network/netns/index.js';
+import { assertFakeHost } from '../support/fake-host.js';
+import { oracle, type OracleResult } from '../support/oracle.js';
+import { box, emptyBox, neighbour, ownState } from './support.js';
+
+assertFakeHost();
+const cleanUp = ownState();
+after(async () => {
+  await cleanUp();
+  // ip netns leaves it too: a mount of its own.
+  oracle('umount', ['/run/netns'], { allowFailure: true });
+});
+
+const ip = (...args: string[]) => oracle('ip', args, { allowFailure: true });
+const cli = (...args: string[]): OracleResult =>
+  oracle(process.execPath, [fileURLToPath(new URL('cli.js', import.meta.url)), ...args], {
+    allowFailure: true,
+  });
+const ok = (...args: string[]): string => {
+  const { code, stdout, stderr } = cli(...args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+};
+
+test('2.2 named namespaces: ip netns sees and removes what we make, and the other way round', async () => {
+  await addNetns('ours');
+  oracle('ip', ['netns', 'add', 'theirs']);
+  assert.deepEqual(netnsNames(), ['ours', 'theirs']);
+  assert.deepEqual(ip('netns', 'list').stdout.match(/^\w+/gm)?.sort(), ['ours', 'theirs']);
+  assert.match(oracle('ip', ['netns', 'exec', 'ours', 'ip', '-json', 'link']).stdout, /"operstate":"DOWN"/);
+  await assert.rejects(addNetns('theirs'), { code: 'ERR_NETNS_EXISTS' });
+  for (const name of ['', '..', 'a/b']) await assert.rejects(addNetns(name), { code: 'ERR_NETNS_NAME' });
+  oracle('ip', ['netns', 'delete', 'ours']);
+  await removeNetns('theirs');
+  assert.deepEqual(netnsNames(), []);
+  assert.equal(ip('netns', 'list').stdout, '');
+  await assert.rejects(removeNetns('theirs'), { code: 'ERR_NETNS_NOT_FOUND' });
+});
+
+test('a namespace outlives its name while a process is in it, and its process while it has a name', async () => {
+  const { pid, end } = await emptyBox();
+  await attachNetns('kept', pid);
+  assert.deepEqual(identifyNetns(pid), ['kept']);
+  assert.equal(ip('netns', 'identify', String(pid)).stdout.trim(), 'kept');
+  assert.deepEqual(netnsPids('kept').map(String), ip('netns', 'pids', 'kept').stdout.trim().split('\n'));
+  oracle('ip', ['-n', 'kept', 'link', 'add', 'mark0', 'type', 'bridge']);
+  await removeNetns('kept');
+  assert.equal(oracle('nsenter', ['--net', '--target', String(pid), 'ip', 'link', 'show', 'mark0']).code, 0);
+  await attachNetns('kept', pid);
+  await end();
+  assert.equal(ip('-n', 'kept', 'link', 'show', 'mark0').code, 0);
+  await removeNetns('kept');
+  await assert.rejects(attachNetns('kept', 4_000_000), { code: 'ERR_NAMESPACE_NOT_FOUND' });
+});
+
+test('monitorNetns() tells of names that come and go, whoever makes them', async () => {
+  const stop = new AbortController();
+  const events = monitorNetns(stop.signal);
+  const next = events.next();
+  await addNetns('one');
+  assert.deepEqual((await next).value, { change: 'add', name: 'one' });
+  oracle('ip', ['netns', 'delete', 'one']);
+  assert.deepEqual((await events.next()).value, { change: 'delete', name: 'one' });
+  const last = events.next();
+  stop.abort();
+  assert.equal((await last).done, true);
+});
+
+test('2.5 wire: a pair, a bridge, addresses, a default route and NAT; the plan’s commands do the same', async () => {
+  const outside = await neighbour();
+  await addNetns('blue');
+  await addNetns('red');
+  const options = { bridge: 'wire0', gateway: '10.200.1.1/24' };
+  await carryOutWire(planWire({ ...options, shownAs: { name: 'blue' }, hostDevice: 'wb' }), {
+    path: '/run/netns/blue',
+  });
+  await carryOutWire(
+    planWire({ ...options, address: '10.200.1.9', shownAs: { name: 'red' }, hostDevice: 'wr' }),
+    { path: '/run/netns/red' },
+  );
+  const reach = (from: string, to: string) => ip('netns', 'exec', from, 'ping', '-nc1', '-W2', to).code === 0;
+  for (const to of ['10.200.1.1', '10.200.1.9', '198.51.100.2']) assert.ok(reach('blue', to), to);
+  assert.equal(
+    oracle('nft', ['list', 'table', 'ip', 'warren_wire']).stdout.match(/masquerade/g)?.length,
+    1,
+    'once a bridge',
+  );
+  const shape = () => [
+    ip('-n', 'blue', '-json', 'route').stdout,
+    ip('-brief', '-4', 'address', 'show', 'wire0').stdout,
+    oracle('nft', ['-s', 'list', 'table', 'ip', 'warren_wire']).stdout.replace(/ comment ".*"/, ''),
+  ];
+  const ours = shape();
+
+  oracle('nft', ['delete', 'table', 'ip', 'warren_wire']);
+  oracle('ip', ['link', 'delete', 'wire0']);
+  oracle('ip', ['link', 'delete', 'wb']);
+  for (const { command } of planWire({ ...options, shownAs: { name: 'blue' }, hostDevice: 'wb' }))
+    oracle('sh', ['-ec', command]);
+  assert.deepEqual(shape(), ours);
+  assert.ok(reach('blue', '198.51.100.2'));
+
+  oracle('nft', ['delete', 'table', 'ip', 'warren_wire']);
+  for (const device of ['wire0', 'wb', 'wr']) oracle('ip', ['link', 'delete', device]);
+  for (const name of ['blue', 'red']) await removeNetns(name);
+  assert.throws(() => planWire({ gateway: '10.0.0.0/24', shownAs: { name: 'x' }, hostDevice: 'w' }), {
+    code: 'ERR_WIRE',
+  });
+  await outside.end();
+});
+
+test('2.3 and 2.6 on the command line: every namespace, what it owns, and the other ends of its devices', async () => {
+  const { device } = await createNetwork('lab');
+  const web = await box(['lab'], { publish: ['8080:80'] });
+  ok('netns', 'add', 'named');
+  // Held by a descriptor of ours and nothing else.
+  const { pid, end } = await emptyBox();
+  const held = openSync(`/proc/${pid}/ns/net`, 'r');
+  await end();
+  const views = JSON.parse(ok('netns', 'ls', '--json')) as {
+    names: string[];
+    processes: number[];
+    holders: { kind: string; pid?: number }[];
+  }[];
+  assert.ok(views.some(({ names }) => names[0] === 'named'));
+  assert.ok(views.some(({ processes }) => processes.includes(web.pid)));
+  assert.ok(
+    views.some(
+      ({ processes, holders }) =>
+        processes.length === 0 &&
+        holders.some((each) => each.kind === 'descriptor' && each.pid === process.pid),
+    ),
+  );
+  assert.match(ok('netns', 'ls'), /named/);
+  closeSync(held);
+
+  const port = web.attachments[0]?.device ?? '';
+  const peer = ok('netns', 'peer', String(web.pid));
+  assert.match(peer, new RegExp(`^eth0 ↔ ${port} in this namespace, a port of ${device}, network lab`));
+  const veth = ok('veth', port);
+  assert.match(veth, new RegExp(`^${port} ↔ eth0 in container ${web.id.slice(0, 12)}, network lab`));
+  assert.equal(cli('veth', 'lo').code, 1);
+
+  const shown = ok('netns', 'show', String(web.pid));
+  for (const part of [web.ip, 'default via 172.17.0.1', 'table local', `other end: ${port}`, String(web.pid)])
+    assert.ok(shown.includes(part), part);
+  const snapshot = JSON.parse(ok('netns', 'show', '--json', String(web.pid))) as {
+    routes: unknown[];
+    devices: unknown[];
+  };
+  assert.equal(snapshot.devices.length, 2);
+  assert.match(ok('netns', 'show'), /chain publish/);
+
+  assert.equal(/\S+/.exec(ok('netns', 'exec', 'named', '--', 'ip', '-brief', 'link'))?.[0], 'lo');
+  assert.equal(ok('netns', 'identify', String(web.pid)), '');
+  ok('netns', 'attach', 'web', String(web.pid));
+  assert.equal(ok('netns', 'identify', String(web.pid)), 'web\n');
+  assert.match(ok('netns', 'pids', 'web'), new RegExp(`^${web.pid}$`, 'm'));
+  assert.match(ok('netns', 'wire', '--plan', 'named'), /ip -n named route add default via 10\.200\.1\.1/);
+  ok('netns', 'rm', 'named', 'web');
+  assert.deepEqual(readdirSync('/run/netns'), []);
+  await web[Symbol.asyncDispose]();
+  await removeNetwork('lab');
+});
+
+test('warren network: made, listed, inspected in docker’s shape, removed', async () => {
+  const id = ok(
+    'network',
+    'create',
+    'lab',
+    '--subnet',
+    '10.90.0.0/24',
+    '--ipv6',
+    '--label',
+    'a=b',
+    '-o',
+    'mtu=1400',
+  ).trim();
+  assert.match(id, /^[0-9a-f]{64}$/);
+  const web = await box(['lab']);
+  const [found] = JSON.parse(ok('network', 'inspect', 'lab')) as [Record<string, unknown>];
+  assert.deepEqual(
+    [found['Name'], found['Id'], found['Driver'], found['EnableIPv6'], found['Labels'], found['Options']],
+    ['lab', id, 'bridge', true, { a: 'b' }, { mtu: '1400' }],
+  );
+  assert.equal(
+    (found['Containers'] as Record<string, { IPv4Address: string }>)[web.id]?.IPv4Address,
+    '10.90.0.2/24',
+  );
+  assert.match(web.run('ip', 'link', 'show', 'eth0'), /mtu 1400/);
+  assert.match(ok('network', 'ls'), /lab\s+bridge\s+10\.90\.0\.0\/24/);
+  const refused = cli('network', 'rm', 'lab');
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /a container is in it/);
+  await web[Symbol.asyncDispose]();
+  assert.equal(ok('network', 'rm', id.slice(0, 12)), 'lab\n');
+  ok('network', 'create', 'idle');
+  assert.equal(ok('network', 'prune'), 'idle\n');
+  assert.equal(cli('network', 'inspect', 'idle').code, 1);
+  assert.equal(cli('network', 'crate', 'x').code, 1);
+});
+
+test('a firewall that drops what is forwarded is found, with the rule and what to do', async () => {
+  oracle('iptables-nft', ['-N', 'DOCKER-USER']);
+  oracle('iptables-nft', ['-A', 'FORWARD', '-j', 'DOCKER-USER']);
+  oracle('iptables-nft', ['-P', 'FORWARD', 'DROP']);
+  oracle('nft', ['-f', '-'], {
+    input:
+      'table inet firewalld { chain filter_FORWARD { type filter hook forward priority 10; ct state established accept; reject with icmpx admin-prohibited; }; }',
+  });
+  oracle('ip6tables-legacy', ['-P', 'FORWARD', 'DROP']);
+  const { stderr, code } = cli('network', 'create', 'lab', '-o', 'bridge=br-lab');
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /docker drops .*table ip filter, chain FORWARD, its policy is drop\n\s+fix: iptables -I DOCKER-USER -i br-lab -j ACCEPT/,
+  );
+  assert.match(
+    stderr,
+    /firewalld drops .*its rule "reject with icmpx (type )?admin-prohibited"\n\s+fix: firewall-cmd/,
+  );
+  assert.match(stderr, /iptables drops .*iptables-legacy table ip6 filter/);
+  ok('network', 'rm', 'lab');
+  // What the message says helps.
+  for (const direction of ['-i', '-o'])
+    oracle('iptables-nft', ['-I', 'DOCKER-USER', direction, 'br-lab', '-j', 'ACCEPT']);
+  oracle('nft', ['delete', 'table', 'inet', 'firewalld']);
+  oracle('ip6tables-legacy', ['-P', 'FORWARD', 'ACCEPT']);
+  const outside = await neighbour();
+  assert.equal(cli('network', 'create', 'lab', '-o', 'bridge=br-lab').stderr, '');
+  const web = await box(['lab']);
+  assert.ok(web.can('ping', '-nc1', '-W2', '198.51.100.2'));
+  await web[Symbol.asyncDispose]();
+  ok('network', 'rm', 'lab');
+  await outside.end();
+  oracle('nft', ['flush', 'ruleset']);
+});
