@@ -1,0 +1,32 @@
+import { readdirSync } from 'node:fs';
+import { errnoOf } from '../../kernel/sysctl-reading.js';
+
+/** Every key below /proc/sys in this process's namespaces, slashed and sorted. */
+export function machineKeys(): string[] {
+  const found: string[] = [];
+  walk('', found);
+  return found.sort();
+}
+
+function walk(folder: string, found: string[]): void {
+  for (const entry of list(`/proc/sys/${folder}`)) {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    // fs/binfmt_misc is a file system of its own: what is in it is no parameter.
+    if (path === 'fs/binfmt_misc') continue;
+    if (entry.isDirectory()) walk(path, found);
+    else found.push(path);
+  }
+}
+
+function list(folder: string): ReturnType<typeof entriesOf> {
+  try {
+    return entriesOf(folder);
+  } catch (error) {
+    errnoOf(error);
+    return [];
+  }
+}
+
+function entriesOf(folder: string) {
+  return readdirSync(folder, { withFileTypes: true });
+}

@@ -1,0 +1,255 @@
+/** Where parameters are read and written: this process's namespaces, another's, or throw-away ones. */
+import { closeSync, constants, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { WarrenError, quote } from '../../errors.js';
+import { ipcSysctls, sysctlScope, type SysctlScope } from '../../kernel/sysctl-scope.js';
+import type { NamespaceKind } from '../../plan/constants.js';
+import type { Step } from '../../plan/step.js';
+import { NetworkSysctls } from '../../kernel/sysctl-files.js';
+import { accessOfErrno, errnoOf, trimValue, type Access, type Reading } from '../../kernel/sysctl-reading.js';
+import type { SysctlTools } from './tools.js';
+
+/** A process id, or the file of a namespace: `/run/netns/blue`, `/proc/1234/ns/ipc`. */
+export type PlaceTarget = number | string;
+
+export type IsolatedScope = Exclude<SysctlScope, 'host'>;
+
+export const kindOfScope: Readonly<Record<IsolatedScope, NamespaceKind>> = {
+  network: 'net',
+  ipc: 'ipc',
+  uts: 'uts',
+  user: 'user',
+};
+const scopes = ['network', 'ipc', 'uts', 'user'] as const;
+
+/** One set of namespaces. To be closed. */
+export class Place {
+  readonly label: string;
+  readonly pid: number | undefined;
+  /** What kinds of keys it can answer for, besides the machine's. */
+  readonly scopes: ReadonlySet<IsolatedScope>;
+  readonly #tools: SysctlTools;
+  readonly #network: NetworkSysctls | undefined;
+  /** How to get to a namespace that is not the caller's. */
+  readonly #ways: ReadonlyMap<IsolatedScope, readonly Step[]>;
+  readonly #held: readonly number[];
+
+  private constructor(fields: {
+    label: string;
+    pid?: number | undefined;
+    scopes?: readonly IsolatedScope[];
+    tools: SysctlTools;
+    network: NetworkSysctls | undefined;
+    ways?: ReadonlyMap<IsolatedScope, readonly Step[]>;
+    held?: readonly number[];
+  }) {
+    this.label = fields.label;
+    this.pid = fields.pid;
+    this.scopes = new Set(fields.scopes ?? scopes);
+    this.#tools = fields.tools;
+    this.#network = fields.network;
+    this.#ways = fields.ways ?? new Map();
+    this.#held = fields.held ?? [];
+  }
+
+  /** The caller's own namespaces. */
+  static own(tools: SysctlTools, label = 'host'): Place {
+    return new Place({ label, tools, network: new NetworkSysctls() });
+  }
+
+  /**
+   * Another's namespaces, held from now on: they do not end while they are read.
+   *
+   * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`
+   */
+  static open(target: PlaceTarget, tools: SysctlTools, label = String(target)): Place {
+    const held: number[] = [];
+    const ways = new Map<IsolatedScope, readonly Step[]>();
+    let network: NetworkSysctls | undefined;
+    try {
+      for (const scope of scopesOf(target)) {
+        const kind = kindOfScope[scope];
+        const file = typeof target === 'number' ? `/proc/${target}/ns/${kind}` : target;
+        const fd = openNamespace(file);
+        held.push(fd);
+        if (isOwn(fd, kind)) {
+          if (scope === 'network') network = new NetworkSysctls();
+          continue;
+        }
+        if (scope === 'network') network = new NetworkSysctls(fd);
+        // By the descriptor: the process may end meanwhile, and its number be given to another.
+        ways.set(scope, [
+          { op: 'open-namespace', kind, path: `/proc/${process.pid}/fd/${fd}` },
+          { op: 'join-namespace', kind },
+        ]);
+      }
+    } catch (error) {
+      for (const fd of held) closeSync(fd);
+      throw error;
+    }
+    const pid = typeof target === 'number' ? target : undefined;
+    return new Place({ label, pid, scopes: scopesOf(target), tools, network, ways, held });
+  }
+
+  /**
+   * Throw-away namespaces: what a new container would find.
+   *
+   * @param options.user They belong to a new user namespace.
+   * @param options.from A descriptor of the network namespace in which they are made. Default: the caller's.
+   */
+  static async fresh(
+    tools: SysctlTools,
+    { user = false, from }: { readonly user?: boolean; readonly from?: number } = {},
+  ): Promise<Place> {
+    const owner: NamespaceKind[] = user ? ['user'] : [];
+    const creator = from === undefined ? [] : [`/proc/${process.pid}/fd/${from}`];
+    const fd = await tools.makeNamespace([...owner, 'net'], 'net', ...creator);
+    const leave = (kind: NamespaceKind): readonly Step[] => [
+      {
+        op: 'leave',
+        kinds: kind === 'user' ? ['user'] : [...owner, kind],
+        uid: process.geteuid?.() ?? 0,
+        gid: process.getegid?.() ?? 0,
+      },
+    ];
+    return new Place({
+      label: user ? 'fresh namespaces of a new user namespace' : 'fresh namespaces',
+      tools,
+      network: new NetworkSysctls(fd),
+      ways: new Map(
+        scopes.flatMap((scope) => (scope === 'network' ? [] : [[scope, leave(kindOfScope[scope])]])),
+      ),
+      held: [fd],
+    });
+  }
+
+  /** The network namespace; undefined where this place has none of its own, nor the caller's. */
+  get network(): NetworkSysctls | undefined {
+    return this.#network;
+  }
+
+  /** A descriptor of the network namespace, for as long as this is open; undefined for the caller's own. */
+  get networkFd(): number | undefined {
+    return this.#held[0];
+  }
+
+  /** Whether it can answer for a key: a network namespace by itself says nothing of message queues. */
+  has(path: string): boolean {
+    const { scope } = sysctlScope(path);
+    return scope === 'host' || this.scopes.has(scope);
+  }
+
+  /** Whether a key is read in the caller's own namespace here. */
+  isOwn(path: string): boolean {
+    const { scope } = sysctlScope(path);
+    return scope === 'host' || !this.#ways.has(scope);
+  }
+
+  /** The keys that a namespace isolates, slashed and sorted. */
+  async keys(): Promise<string[]> {
+    const others = [...ipcSysctls, ...utsSysctls, ...listUser()].filter((path) => this.has(path));
+    const present = await Promise.all(
+      others.map(async (path) => {
+        const reading = await this.read(path);
+        return 'value' in reading || reading.errno === 'EACCES' ? [path] : [];
+      }),
+    );
+    return [...(this.#network?.keys() ?? []), ...present.flat()].sort();
+  }
+
+  async read(path: string): Promise<Reading> {
+    const { scope } = sysctlScope(path);
+    if (scope === 'network') return this.#network?.read(path) ?? { errno: 'ENOENT' };
+    const way = scope === 'host' ? undefined : this.#ways.get(scope);
+    try {
+      if (!way) return { value: trimValue(readFileSync(`/proc/sys/${path}`, 'utf8')) };
+      const reply = await this.#tools.ask({ steps: [...way, { op: 'read-sysctl', path }] });
+      return { value: trimValue(reply.toString('utf8', 8, 8 + reply.readUInt32LE(4))) };
+    } catch (error) {
+      return { errno: errnoOf(error) };
+    }
+  }
+
+  /** @returns The errno where the kernel refused; undefined when it is written. */
+  async write(path: string, value: string): Promise<string | undefined> {
+    const { scope } = sysctlScope(path);
+    if (scope === 'network') return this.#network ? this.#network.write(path, value) : 'ENOENT';
+    const way = scope === 'host' ? undefined : this.#ways.get(scope);
+    try {
+      if (way) await this.#tools.ask({ steps: [...way, { op: 'write-sysctl', path, value }] });
+      else writeFileSync(`/proc/sys/${path}`, value, { flag: 'r+' });
+      return undefined;
+    } catch (error) {
+      return errnoOf(error);
+    }
+  }
+
+  /** Whether the caller could write it here; nothing is written. */
+  async access(path: string): Promise<Access> {
+    const { scope } = sysctlScope(path);
+    if (scope === 'network') return this.#network?.access(path) ?? 'absent';
+    const way = scope === 'host' ? undefined : this.#ways.get(scope);
+    try {
+      if (!way) {
+        closeSync(openSync(`/proc/sys/${path}`, constants.O_WRONLY));
+        return 'writable';
+      }
+      const reply = await this.#tools.ask({ steps: [...way, { op: 'probe-sysctls', paths: [path] }] });
+      const answer = reply.readInt32LE(4);
+      return answer >= 0 ? 'writable' : accessOfErrno(errnoNames.get(-answer) ?? 'ENOENT');
+    } catch (error) {
+      return accessOfErrno(errnoOf(error));
+    }
+  }
+
+  close(): void {
+    this.#network?.close();
+    for (const fd of this.#held) closeSync(fd);
+  }
+}
+
+const utsSysctls = ['kernel/domainname', 'kernel/hostname'];
+
+export const errnoNames: ReadonlyMap<number, string> = new Map([
+  [1, 'EPERM'],
+  [2, 'ENOENT'],
+  [13, 'EACCES'],
+  [20, 'ENOTDIR'],
+  [30, 'EROFS'],
+]);
+
+function listUser(): string[] {
+  try {
+    return readdirSync('/proc/sys/user').map((name) => `user/${name}`);
+  } catch (error) {
+    errnoOf(error);
+    return [];
+  }
+}
+
+/** A process has all of them; a file is one, and what it is stands in its name, or it is a network namespace. */
+function scopesOf(target: PlaceTarget): readonly IsolatedScope[] {
+  if (typeof target === 'number') return scopes;
+  const kind = /\/ns\/(ipc|uts|user)$/.exec(target)?.[1] as 'ipc' | 'uts' | 'user' | undefined;
+  return [kind ?? 'network'];
+}
+
+function openNamespace(file: string): number {
+  try {
+    return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot use the namespace ${quote(file)}`, {
+      kind: errno === 'EACCES' || errno === 'EPERM' ? 'permission-denied' : 'not-found',
+      why: `open failed with ${errno}`,
+      fix: 'name a process that runs, a network namespace of /run/netns, or a file such as /proc/1234/ns/net',
+      syscall: 'open',
+      errno,
+      cause,
+    });
+  }
+}
+
+function isOwn(fd: number, kind: NamespaceKind): boolean {
+  const [a, b] = [statSync(`/proc/self/fd/${fd}`), statSync(`/proc/self/ns/${kind}`)];
+  return a.ino === b.ino && a.dev === b.dev;
+}
