@@ -8,6 +8,7 @@ const layers = [
   ['kernel'],
   ['plan'],
   ['runtime', 'network', 'image', 'explore'],
+  ['containers'],
   ['engine'],
   ['cli', 'web'],
 ];
