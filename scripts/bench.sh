@@ -1,12 +1,12 @@
 #!/bin/sh
 # npm run bench: measures Warren next to others on this machine; see docs/benchmarks.md.
 #
-#   npm run bench -- start [--quick]
+#   npm run bench -- start|life|enter|network|sysctl [--quick]
 set -eu
 
 cd "$(dirname "$0")/.."
 usage() {
-  echo 'usage: npm run bench -- start [--quick]' >&2
+  echo 'usage: npm run bench -- start|life|enter|network|sysctl [--quick]' >&2
   exit 2
 }
 [ $# -gt 0 ] || usage
@@ -19,6 +19,8 @@ shift
 }
 
 sh scripts/debian-packages.sh >&2
+# What only this subject is compared with.
+[ ! -f "bench/$subject/debian-packages.txt" ] || sh scripts/debian-packages.sh "bench/$subject/debian-packages.txt" >&2
 sh scripts/build.sh --if-missing >&2
 # Reading the bundle of certificates that it names costs every Node process 45 ms; none here uses TLS.
 unset NODE_EXTRA_CA_CERTS

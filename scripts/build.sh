@@ -63,7 +63,9 @@ cat >"$new/start.sh" <<EOF
 # Written by scripts/build.sh, for the Node.js of this machine. Sourced by ../warren, which sets \$warren_dir.
 command -v node >/dev/null || { echo 'warren: Node.js is missing' >&2; exit 125; }
 case \${1-} in
-  run | --* | help | completion | sysctl) exec node $flags -- "\$warren_dir/dist/bundle/cli.cjs" "\$@" ;;
+  create | start | stop | kill | restart | pause | unpause | wait | rm | rename | update | prune | ps | inspect | port | \
+    logs | diff | top | exec | cp | network | netns | veth | ns | enter | caps | ids | gc | \
+    run | --* | help | completion | sysctl) exec node $flags -- "\$warren_dir/dist/bundle/cli.cjs" "\$@" ;;
   *) exec node -- "\$warren_dir/dist/bundle/cli.cjs" "\$@" ;;
 esac
 EOF

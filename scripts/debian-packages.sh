@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs what scripts/debian-packages.txt lists and this machine lacks. Says nothing when nothing is missing.
+# Installs what scripts/debian-packages.txt, or the list given, names and this machine lacks. Says nothing when nothing is
+# missing.
 set -eu
 
-list=$(grep -v '^#' "$(dirname "$0")/debian-packages.txt")
+list=$(grep -v '^#' "${1:-$(dirname "$0")/debian-packages.txt}")
 if ! command -v dpkg-query >/dev/null; then
   echo '== not a Debian machine: the tests need, from your package manager:' $list
   exit 0

@@ -9,5 +9,5 @@ awk -F: 'NR > 2 { gsub(" ", "", $1); print "link", $1 }' /proc/self/net/dev | so
 if command -v nft >/dev/null; then nft list tables 2>/dev/null | sed 's/^/nft /' || :; fi
 find /sys/fs/cgroup -maxdepth 4 -type d -name '*warren*' 2>/dev/null | sort | sed 's/^/cgroup /'
 find /run/warren -mindepth 1 2>/dev/null | sort | sed 's/^/state /' || :
-find /dev/shm /dev/mqueue -mindepth 1 2>/dev/null | sort | sed 's/^/shm /' || :
+find /dev/shm /dev/mqueue -mindepth 1 -maxdepth 1 2>/dev/null | sort | sed 's/^/shm /' || :
 find /tmp -maxdepth 1 -name 'warren-*' ! -name 'warren-test.*' 2>/dev/null | sort | sed 's/^/file /' || :

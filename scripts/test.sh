@@ -65,11 +65,14 @@ fi
 # Everything that tests put into a temporary directory goes here, so that what they leave is theirs.
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/warren-test.XXXXXX")
 export TMPDIR
-before=$TMPDIR.before after=$TMPDIR.after
-trap 'rm -rf "$TMPDIR" "$before" "$after"' EXIT
+# Ordinary users of the tests go through it.
+chmod 711 "$TMPDIR"
+before=$TMPDIR.before after=$TMPDIR.after parameters=$TMPDIR.parameters
+trap 'rm -rf "$TMPDIR" "$before" "$after" "$parameters"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 sh scripts/machine-state.sh >"$before"
+sh scripts/parameters.sh >"$parameters"
 
 if wanted unit; then
   step 'unit tests'
@@ -81,7 +84,7 @@ if wanted unit; then
 fi
 
 if wanted privileged; then
-  files=$(find build/test -name '*.test.js' | grep -E -e "$pattern" | sort || :)
+  files=$(find build/test -name '*.test.js' -not -path 'build/test/vm/*' | grep -E -e "$pattern" | sort || :)
   if [ "$(id -u)" != 0 ]; then
     step 'privileged tests: SKIPPED, not root: they need a network and mount namespace of their own (sudo npm test)'
   elif ! unshare --mount --net --pid --fork true 2>/dev/null; then
@@ -99,6 +102,12 @@ if ! diff "$before" "$after" >"$TMPDIR.diff"; then
   step 'left on this machine (> is new, < is gone):'
   grep '^[<>]' "$TMPDIR.diff"
   note 'leak check'
+fi
+# Those that a module brought meanwhile are no change.
+if sh scripts/parameters.sh | diff "$parameters" - | grep '^<' >"$TMPDIR.diff"; then
+  step 'parameters of this machine that were changed, with what they were:'
+  cat "$TMPDIR.diff"
+  note 'changed parameters'
 fi
 rm -f "$TMPDIR.diff"
 if [ -n "$(ls -A "$TMPDIR")" ]; then

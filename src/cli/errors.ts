@@ -45,6 +45,12 @@ export interface ErrorStyle {
   readonly debug: boolean;
 }
 
+/** What the environment asks for: `WARREN_JSON`, `WARREN_DEBUG`. */
+export function wantedStyle(env: NodeJS.ProcessEnv): Pick<ErrorStyle, 'json' | 'debug'> {
+  const isSet = (text = ''): boolean => text !== '' && text !== '0';
+  return { json: isSet(env['WARREN_JSON']), debug: isSet(env['WARREN_DEBUG']) };
+}
+
 /** What to print on standard error for an error, with its final newline. */
 export function formatError(error: unknown, style: ErrorStyle): string {
   if (style.json) return `${JSON.stringify(errorFields(error, style.debug))}\n`;

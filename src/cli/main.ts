@@ -3,7 +3,7 @@ import { invalid, quote } from '../errors.js';
 import { didYouMean } from '../kernel/nearest.js';
 import type { Command } from './command.js';
 import { commandEntries } from './commands/index.js';
-import { exitCodeFor, formatError } from './errors.js';
+import { exitCodeFor, formatError, wantedStyle } from './errors.js';
 import { parseOptions } from './options.js';
 import { hasColor, STDERR, STDOUT, writeText } from './output.js';
 
@@ -85,12 +85,8 @@ async function printHelp(command: Command): Promise<void> {
 
 /** Prints an error as the command's own options and the environment ask for; returns the exit code. */
 async function fail(error: unknown, argv: readonly string[]): Promise<number> {
-  const { env } = process;
-  const style = {
-    json: isSet(env['WARREN_JSON']) || asksForJson(argv),
-    color: await hasColor(STDERR),
-    debug: isSet(env['WARREN_DEBUG']),
-  };
+  const { json, debug } = wantedStyle(process.env);
+  const style = { json: json || asksForJson(argv), debug, color: await hasColor(STDERR) };
   writeText(STDERR, formatError(error, style));
   const command = commandEntries.find(({ name }) => name === argv[0]);
   return exitCodeFor(error, command?.exitCodes ?? 'ordinary');
@@ -100,10 +96,6 @@ async function fail(error: unknown, argv: readonly string[]): Promise<number> {
 function asksForJson(argv: readonly string[]): boolean {
   const dashes = argv.indexOf('--');
   return (dashes < 0 ? argv : argv.slice(0, dashes)).includes('--json');
-}
-
-function isSet(value: string | undefined): boolean {
-  return value !== undefined && value !== '' && value !== '0';
 }
 
 /** As package.json has it, which the package always ships. */

@@ -236,8 +236,14 @@ const cases: readonly Case[] = [
   },
   {
     name: 'an unknown namespace choice',
-    args: withOptions('--network', 'nope'),
+    args: withOptions('--ipc', 'nope'),
     code: 'ERR_NAMESPACE_SPEC',
+    says: /"nope"/,
+  },
+  {
+    name: 'an unknown network',
+    args: withOptions('--network', 'nope'),
+    code: 'ERR_NETWORK_NOT_FOUND',
     says: /"nope"/,
   },
   {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
+import { openContainers } from '../../src/containers/index.js';
 import { finish, repositoryRoot } from '../support/cli.js';
 import { assertFakeHost } from '../support/fake-host.js';
 import { assertNoTraces, takeTraces } from '../support/leaks.js';
@@ -53,7 +55,21 @@ function toModule(code: string): string {
   });
 }
 
-const pages = ['library.md', 'netlink.md'];
+/** With a state directory of its own: containers that an example leaves are seen, and removed. */
+async function withState<T>(use: (env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
+  const root = mkdtempSync(join(tmpdir(), 'warren-examples-'));
+  const store = openContainers(root);
+  try {
+    const result = await use({ ...process.env, WARREN_STATE: root });
+    assert.deepEqual(store.ids(), [], 'it leaves containers');
+    return result;
+  } finally {
+    for (const id of store.ids()) await store.removeDamaged(id);
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+const pages = ['library.md', 'library-containers.md', 'netlink.md'];
 const examples = pages.flatMap((page) => examplesOf(page).map((example) => ({ page, ...example })));
 
 test('the pages on the library have examples that print', () => {
@@ -64,9 +80,11 @@ test('the pages on the library have examples that print', () => {
 for (const { page, title, code, output } of examples) {
   test(`docs/${page}: ${title} prints what it says, and leaves nothing`, async () => {
     const before = takeTraces();
-    const child = spawn(process.execPath, ['--input-type=module', '-'], { env: process.env });
-    child.stdin.end(toModule(code));
-    const result = await finish(child);
+    const result = await withState(async (env) => {
+      const child = spawn(process.execPath, ['--input-type=module', '-'], { env });
+      child.stdin.end(toModule(code));
+      return finish(child);
+    });
     assert.deepEqual(
       { code: result.code, stderr: result.stderr, lines: result.stdout.trimEnd().split('\n') },
       { code: 0, stderr: '', lines: output },

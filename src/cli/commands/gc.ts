@@ -15,13 +15,13 @@ export const gcCommand = defineCommand({
     },
   },
   notes: `
-Only a launcher that was killed leaves something: the control groups of its container. The next start with
-limits removes them too.`,
+Control groups whose launcher or monitor was killed, with what still runs in them; containers that were being made or
+removed; names that lead nowhere; containers of --rm that have ended. Most of it is also removed by the next start.`,
   async run({ values, operands, afterDashes = [] }) {
     if (operands.length + afterDashes.length > 0)
       throw invalid('ERR_USAGE', 'Cannot collect garbage', 'it takes no operands', 'write: warren gc');
-    const { collectGarbage } = await import('../../runtime/collect-garbage.js');
-    const { removed, kept } = await collectGarbage();
+    const { openContainers } = await import('../../containers/store.js');
+    const { removed, kept } = await openContainers().collectGarbage();
     if (values.json === true) {
       writeText(STDOUT, `${JSON.stringify({ removed, kept })}\n`);
     } else {

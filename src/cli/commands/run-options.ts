@@ -1,4 +1,6 @@
 import type { OptionSpec, OptionTable } from '../options.js';
+import { keepOptionTable } from './keep-options.js';
+import { networkOptionTable } from './network-options.js';
 
 const namespaceChoices = ['host', 'private', 'ns:', 'pid:'] as const;
 
@@ -75,7 +77,6 @@ export const runOptionTable = {
     group: 'Root file system',
   },
 
-  network: { ...namespace('network', '; none is private'), aliases: ['net'] },
   pid: namespace('process ids'),
   ipc: namespace('System V IPC and POSIX queues'),
   uts: namespace('host and domain name'),
@@ -178,6 +179,12 @@ export const runOptionTable = {
     help: 'seccomp=FILE|unconfined|default, no-new-privileges, systempaths=unconfined',
     group: 'Privilege',
   },
+  'device-cgroup-rule': {
+    kind: 'list',
+    placeholder: 'RULE',
+    help: 'let it use devices by number, as in "c 13:* rw"',
+    group: 'Privilege',
+  },
   device: {
     kind: 'list',
     placeholder: 'SRC[:DST[:rwm]]',
@@ -253,6 +260,25 @@ export const runOptionTable = {
     help: "let --sysctl set unsafe keys too: 'net.core.*'",
     group: 'Kernel parameters',
   },
+  'sysctl-policy': {
+    kind: 'value',
+    placeholder: 'POLICY',
+    complete: ['namespaced', 'k8s-safe'],
+    help: "what --sysctl may set: all that the container's namespaces isolate (namespaced), or what Kubernetes calls safe (k8s-safe)",
+    group: 'Kernel parameters',
+  },
+  'inherit-sysctls': {
+    kind: 'optional',
+    placeholder: 'PATTERN',
+    implied: '*',
+    help: "copy the host's values of what a new namespace would reset; PATTERN: 'net.ipv4.tcp_*'",
+    group: 'Kernel parameters',
+  },
+  check: {
+    kind: 'flag',
+    help: 'try the values of parameters in throw-away namespaces first',
+    group: 'Kernel parameters',
+  },
 
   init: {
     kind: 'flag',
@@ -278,7 +304,8 @@ export const runOptionTable = {
     help: 'kill the container after 500ms, 90s, 1m30s, …',
     group: 'Life',
   },
-  rm: { kind: 'flag', help: 'leave nothing behind, which is always so in the foreground', group: 'Life' },
+  ...keepOptionTable,
+  ...networkOptionTable,
   plan: {
     kind: 'optional',
     implied: 'text',

@@ -3,6 +3,7 @@ import { parseSeccompText } from '../../kernel/seccomp/json.js';
 import type { ContainerOptions, NamespaceChoice } from '../../runtime/options.js';
 import { parseEnv, parseEnvFile } from '../../runtime/parse-env.js';
 import type { OptionValues } from '../options.js';
+import { networkModeOf } from './network-options.js';
 import {
   badValue,
   parseAssignment,
@@ -13,6 +14,7 @@ import {
 } from '../values.js';
 import type { runOptionTable } from './run-options.js';
 
+/** `create` has fewer. */
 type RunValues = OptionValues<typeof runOptionTable>;
 
 /** What reading the options may look at outside them. */
@@ -59,7 +61,7 @@ export function readRunRequest(values: RunValues, surroundings: RunSurroundings)
     pid: asNamespace(values.pid),
     ipc: asNamespace(values.ipc),
     uts: asNamespace(values.uts),
-    network: asNamespace(values.network),
+    network: networkModeOf(values) as NamespaceChoice | undefined,
     cgroupns: asNamespace(values.cgroupns),
     userns: asNamespace(values.userns),
     timens: asNamespace(values.timens),
@@ -80,6 +82,7 @@ export function readRunRequest(values: RunValues, surroundings: RunSurroundings)
     privileged: values.privileged,
     ...security,
     devices: values.device,
+    deviceCgroupRules: values['device-cgroup-rule'],
     ulimits: values.ulimit,
     oomScoreAdj: mapped(values['oom-score-adj'], (text) => parseInteger('oom-score-adj', text)),
 
@@ -90,6 +93,9 @@ export function readRunRequest(values: RunValues, surroundings: RunSurroundings)
       Object.fromEntries(list.map((each) => parseAssignment('sysctl', each))),
     ),
     allowUnsafeSysctls: values['allow-unsafe-sysctl'],
+    sysctlPolicy: readPolicy(values['sysctl-policy']),
+    inheritSysctls: values['inherit-sysctls'],
+    checkSysctls: values.check,
 
     tty: values.tty,
     init: values.init,
@@ -110,6 +116,11 @@ function asNamespace(text: string | undefined): NamespaceChoice | undefined {
   return text as NamespaceChoice | undefined;
 }
 
+function readPolicy(text: string | undefined): 'namespaced' | 'k8s-safe' | undefined {
+  if (text === undefined || text === 'namespaced' || text === 'k8s-safe') return text;
+  throw badValue('sysctl-policy', text, 'it is neither namespaced nor k8s-safe');
+}
+
 function readPlan(text: string | undefined): 'text' | 'json' | undefined {
   if (text === undefined || text === 'text' || text === 'json') return text;
   throw badValue('plan', text, 'it is neither text nor json');
@@ -127,8 +138,8 @@ function readStorageSize(list: readonly string[]): string | undefined {
 }
 
 /** Files first, so that `-e` wins, as in docker. */
-function readEnv(
-  values: RunValues,
+export function readEnv(
+  values: Pick<RunValues, 'env' | 'env-file'>,
   surroundings: RunSurroundings,
 ): Readonly<Record<string, string>> | undefined {
   if (values.env === undefined && values['env-file'] === undefined) return undefined;
@@ -140,7 +151,20 @@ function readEnv(
   return sources.reduce((all, each) => ({ ...all, ...each }), {});
 }
 
-function readLimits(values: RunValues): ContainerOptions['limits'] {
+type LimitValues = Pick<
+  RunValues,
+  | 'memory'
+  | 'memory-swap'
+  | 'memory-reservation'
+  | 'cpus'
+  | 'cpu-shares'
+  | 'cpuset-cpus'
+  | 'cpuset-mems'
+  | 'pids-limit'
+  | 'blkio-weight'
+>;
+
+export function readLimits(values: LimitValues): ContainerOptions['limits'] {
   const integer = (option: 'cpu-shares' | 'pids-limit' | 'blkio-weight'): number | undefined =>
     mapped(values[option], (text) => parseInteger(option, text));
   const limits = withoutUndefined({
@@ -242,7 +266,12 @@ function readSeccomp(value: string, surroundings: RunSurroundings): 'default' | 
 }
 
 /** A file that the caller named. */
-function readInput(path: string, code: `ERR_${string}`, surroundings: RunSurroundings): string {
+/** @throws {WarrenError} `code`, where the file cannot be read. */
+export function readInput(
+  path: string,
+  code: `ERR_${string}`,
+  surroundings: Pick<RunSurroundings, 'readFile'>,
+): string {
   try {
     return surroundings.readFile(path);
   } catch (cause) {

@@ -1,0 +1,298 @@
+import { invalid, quote } from '../../errors.js';
+import { didYouMean } from '../../kernel/nearest.js';
+import { type CommandContext, defineCommand } from '../command.js';
+import type { OptionValues } from '../options.js';
+import { STDOUT, writeText } from '../output.js';
+
+const actions = [
+  'add',
+  'ls',
+  'rm',
+  'exec',
+  'identify',
+  'pids',
+  'attach',
+  'monitor',
+  'show',
+  'peer',
+  'wire',
+] as const;
+type Action = (typeof actions)[number];
+
+const options = {
+  json: { kind: 'flag', help: 'ls, show, peer, monitor: print JSON', group: 'Options' },
+  quiet: { kind: 'flag', short: 'q', help: 'ls: names only, of those that have one', group: 'Options' },
+  up: { kind: 'flag', help: 'add: bring its loopback up', group: 'Options' },
+  bridge: {
+    kind: 'value',
+    placeholder: 'NAME',
+    help: 'the bridge, made if it is not there (default: wire0)',
+    group: 'wire',
+  },
+  gateway: {
+    kind: 'value',
+    placeholder: 'ADDRESS/LENGTH',
+    help: 'of the bridge (default: 10.200.1.1/24)',
+    group: 'wire',
+  },
+  address: {
+    kind: 'value',
+    placeholder: 'ADDRESS',
+    help: 'of the namespace (default: the one after the gateway’s)',
+    group: 'wire',
+  },
+  device: { kind: 'value', placeholder: 'NAME', help: 'the end inside (default: eth0)', group: 'wire' },
+  'host-device': {
+    kind: 'value',
+    placeholder: 'NAME',
+    help: 'the end outside (default: wire and the namespace’s number)',
+    group: 'wire',
+  },
+  'no-nat': { kind: 'flag', help: 'no way out: neither forwarding nor translation', group: 'wire' },
+  plan: { kind: 'flag', help: 'print the commands that do the same, and do nothing', group: 'wire' },
+} as const;
+type Values = OptionValues<typeof options>;
+
+/** `warren netns …`. */
+export const netnsCommand = defineCommand({
+  name: 'netns',
+  summary: 'Network namespaces: name, list, look into, wire, run commands in.',
+  usage: [
+    'add [--up] NAME…',
+    'ls [OPTIONS]',
+    'rm NAME…',
+    'exec TARGET -- COMMAND [ARG…]',
+    'identify [PID]',
+    'pids NAME',
+    'attach NAME PID',
+    'monitor',
+    'show [TARGET]',
+    'peer TARGET',
+    'wire [OPTIONS] TARGET',
+  ],
+  options,
+  operands: actions,
+  notes: `
+TARGET is a container, a name, a process id, a namespace (net:[4026531840]) or its file. Names are those of
+ip-netns(8): each tool sees what the other has made.
+
+  warren netns add blue && warren netns wire blue && warren netns exec blue -- ping -c1 10.200.1.1
+  warren netns show web
+  warren netns peer web
+  warren netns wire blue --plan
+
+ls shows every network namespace: also those that only a descriptor, a mount or a socket keeps.`,
+  async run({ values, operands, afterDashes = [] }, context) {
+    const [action, ...words] = [...operands, ...afterDashes];
+    if (action === undefined || !(actions as readonly string[]).includes(action)) {
+      throw invalid(
+        'ERR_USAGE',
+        action === undefined ? 'Cannot tell what to do' : `Cannot ${quote(action)} network namespaces`,
+        `the actions are ${actions.join(', ')}`,
+        (action === undefined ? undefined : didYouMean(action, actions)) ?? 'see warren netns --help',
+      );
+    }
+    return handlers[action as Action](words, values, context);
+  },
+});
+
+type Handler = (words: readonly string[], values: Values, context: CommandContext) => Promise<number>;
+
+const handlers: Readonly<Record<Action, Handler>> = {
+  async add(words, { up }) {
+    const { addNetns } = await netns();
+    for (const name of expect('add', words, 1, Infinity, 'NAME'))
+      await addNetns(name, { loopback: up ?? false });
+    return 0;
+  },
+
+  async rm(words) {
+    const { removeNetns } = await netns();
+    const { eachOf } = await import('./each-container.js');
+    return eachOf(expect('rm', words, 1, Infinity, 'NAME'), async (name) => {
+      await removeNetns(name);
+      return undefined;
+    });
+  },
+
+  async ls(words, { json, quiet }) {
+    expect('ls', words, 0, 0);
+    if (quiet === true) {
+      const { netnsNames } = await netns();
+      writeText(
+        STDOUT,
+        netnsNames()
+          .map((name) => `${name}\n`)
+          .join(''),
+      );
+      return 0;
+    }
+    const { readNetnsViews } = await import('../netns/places.js');
+    const { readNetnsids } = await import('../../explore/namespaces/index.js');
+    const { holderText, table } = await import('../namespaces/columns.js');
+    const views = await readNetnsViews();
+    const nsids = await readNetnsids(views.flatMap(({ namespace }) => namespace ?? []));
+    if (json === true) {
+      printJson(
+        views.map(({ inode, names, processes, container, isOurs, namespace }) => ({
+          inode,
+          names,
+          nsid: nsids.get(inode),
+          processes,
+          holders: namespace?.holders ?? [],
+          container,
+          current: isOurs,
+        })),
+      );
+      return 0;
+    }
+    const rows = views.map(({ inode, names, processes, container, namespace }) => [
+      String(inode),
+      names.join(',') || '-',
+      nsids.has(inode) ? String(nsids.get(inode)) : '-',
+      String(processes.length),
+      container ?? '-',
+      processes[0] === undefined
+        ? (namespace?.holders.map(holderText).join('; ') ?? '')
+        : `${processes[0]} ${namespace?.first?.command ?? ''}`,
+    ]);
+    writeText(STDOUT, table([['NS', 'NAME', 'NSID', 'PROCESSES', 'CONTAINER', 'HELD BY'], ...rows]));
+    return 0;
+  },
+
+  async exec(words, _values, context) {
+    const [target = '', ...command] = expect('exec', words, 2, Infinity, 'TARGET COMMAND');
+    const { enterCommand } = await import('./enter.js');
+    return enterCommand.run({ values: { net: true }, operands: [target], afterDashes: command }, context);
+  },
+
+  async identify(words) {
+    const [text = String(process.pid)] = expect('identify', words, 0, 1);
+    const { identifyNetns } = await netns();
+    writeText(
+      STDOUT,
+      identifyNetns(parsePid(text))
+        .map((name) => `${name}\n`)
+        .join(''),
+    );
+    return 0;
+  },
+
+  async pids(words) {
+    const [name = ''] = expect('pids', words, 1, 1, 'NAME');
+    const { netnsPids } = await netns();
+    writeText(
+      STDOUT,
+      netnsPids(name)
+        .map((pid) => `${pid}\n`)
+        .join(''),
+    );
+    return 0;
+  },
+
+  async attach(words) {
+    const [name = '', pid = ''] = expect('attach', words, 2, 2, 'NAME PID');
+    const { attachNetns } = await netns();
+    await attachNetns(name, parsePid(pid));
+    return 0;
+  },
+
+  async monitor(words, { json }) {
+    expect('monitor', words, 0, 0);
+    const { monitorNetns } = await netns();
+    for await (const event of monitorNetns())
+      writeText(STDOUT, json === true ? `${JSON.stringify(event)}\n` : `${event.change} ${event.name}\n`);
+    return 0;
+  },
+
+  async show(words, { json }) {
+    const [target = 'self'] = expect('show', words, 0, 1);
+    const { readNetns } = await netns();
+    const { findNetnsView, readNetnsViews } = await import('../netns/places.js');
+    const views = await readNetnsViews();
+    const view = await findNetnsView(target, views);
+    const { peersOf } = await import('../netns/peers.js');
+    const snapshot = await readNetns({ path: view.path ?? '' }, view.processes);
+    const peers = await peersOf(view, views);
+    if (json === true) {
+      const { inode, names, container, processes } = view;
+      printJson({ inode, names, container, processes, peers, ...snapshot });
+      return 0;
+    }
+    const { snapshotText } = await import('../netns/text.js');
+    const texts = new Map(peers.map(({ ifindex, text }) => [ifindex, text]));
+    writeText(STDOUT, snapshotText(snapshot, texts));
+    writeText(
+      STDOUT,
+      `Processes\n${view.processes.length === 0 ? '  none\n' : `  ${view.processes.join(' ')}\n`}`,
+    );
+    return 0;
+  },
+
+  async peer(words, { json }) {
+    const [target = ''] = expect('peer', words, 1, 1, 'TARGET');
+    const { findNetnsView, readNetnsViews } = await import('../netns/places.js');
+    const { peersOf } = await import('../netns/peers.js');
+    const views = await readNetnsViews();
+    const peers = await peersOf(await findNetnsView(target, views), views);
+    if (json === true) printJson(peers);
+    else writeText(STDOUT, peers.map(({ device, text }) => `${device} ↔ ${text}\n`).join(''));
+    return 0;
+  },
+
+  async wire(words, values) {
+    const [target = ''] = expect('wire', words, 1, 1, 'TARGET');
+    const { carryOutWire, netnsNames, planWire } = await netns();
+    const { findNetnsView, readNetnsViews } = await import('../netns/places.js');
+    const { inode, path = '' } = await findNetnsView(target, await readNetnsViews());
+    const { bridge, gateway, address, device, 'host-device': hostDevice, 'no-nat': noNat } = values;
+    const steps = planWire({
+      shownAs: netnsNames().includes(target) ? { name: target } : { path },
+      hostDevice: hostDevice ?? `wire${inode}`.slice(0, 15),
+      nat: noNat !== true,
+      ...(bridge === undefined ? {} : { bridge }),
+      ...(gateway === undefined ? {} : { gateway }),
+      ...(address === undefined ? {} : { address }),
+      ...(device === undefined ? {} : { device }),
+    });
+    if (values.plan === true)
+      writeText(STDOUT, steps.map(({ command, why }) => `# ${why}\n${command}\n`).join(''));
+    else await carryOutWire(steps, { path });
+    return 0;
+  },
+};
+
+async function netns() {
+  return import('../../network/netns/index.js');
+}
+
+function expect(
+  action: Action,
+  words: readonly string[],
+  least: number,
+  most: number,
+  usage = '',
+): readonly string[] {
+  if (words.length >= least && words.length <= most) return words;
+  throw invalid(
+    'ERR_USAGE',
+    `Cannot do: warren netns ${action}`,
+    words.length < least ? `${usage} is missing` : `${quote(words[most] ?? '')} is too much`,
+    'see warren netns --help',
+  );
+}
+
+function parsePid(text: string): number {
+  if (text === 'self') return process.pid;
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw invalid('ERR_OPTION_VALUE', `Cannot take ${quote(text)} for a process`, 'it is no process id');
+}
+
+function printJson(value: unknown): void {
+  const text = JSON.stringify(
+    value,
+    (_, each: unknown) => (typeof each === 'bigint' ? Number(each) : each),
+    2,
+  );
+  writeText(STDOUT, `${text}\n`);
+}

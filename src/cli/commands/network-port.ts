@@ -1,0 +1,86 @@
+import { invalid, quote } from '../../errors.js';
+import type { PortProtocol, PublishedPort } from '../../network/endpoint.js';
+import { defineCommand } from '../command.js';
+import { STDOUT, writeText } from '../output.js';
+
+/** `warren port CONTAINER`, `warren port add|rm CONTAINER PORT…`. */
+export const portCommand = defineCommand({
+  name: 'port',
+  summary: 'Show, add and take back published ports of a container, also while it runs.',
+  usage: [
+    '[OPTIONS] CONTAINER [PORT[/PROTOCOL]]',
+    'add CONTAINER SPEC…',
+    'rm CONTAINER [IP:]HOSTPORT[/PROTOCOL]…',
+  ],
+  options: { json: { kind: 'flag', help: 'print one JSON array', group: 'Options' } },
+  notes: `
+SPEC is that of run's -p: [IP:]HOST:CONTAINER[/tcp|udp|sctp], ranges, or CONTAINER alone for a free port.
+
+  warren port web
+  warren port add web 8080:80 127.0.0.1:8443:443
+  warren port rm web 8080
+
+Connections that exist when a port is taken back go on until they end.`,
+  async run({ values, operands, afterDashes = [] }) {
+    const [first, ...rest] = [...operands, ...afterDashes];
+    if (first === undefined)
+      throw invalid('ERR_USAGE', 'Cannot tell what to do', 'no container is named', 'see warren port --help');
+    const network = await import('../../network/index.js');
+    let ports: readonly PublishedPort[];
+    if (first === 'add' || first === 'rm') {
+      const [word, ...specs] = rest;
+      if (word === undefined || specs.length === 0)
+        throw invalid(
+          'ERR_USAGE',
+          `Cannot ${first} ports`,
+          'a container and a port are to be named',
+          'see warren port --help',
+        );
+      const id = await containerId(word);
+      ports =
+        first === 'add'
+          ? await network.addPorts(id, specs.flatMap(network.parsePortSpec))
+          : await network.removePorts(id, specs.map(parseHostPort));
+    } else {
+      ports = network
+        .portsOf(await containerId(first))
+        .filter((port) => rest.length === 0 || rest.some((text) => fits(port, text)));
+      if (rest.length > 0 && ports.length === 0)
+        throw invalid(
+          'ERR_PORT_NOT_PUBLISHED',
+          `Cannot show where ${rest.join(' ')} is published`,
+          'it is not',
+        );
+    }
+    writeText(STDOUT, values.json === true ? `${JSON.stringify(ports)}\n` : ports.map(line).join(''));
+    return 0;
+  },
+});
+
+/** As docker prints them. */
+function line({ hostIp = '0.0.0.0', hostPort, containerPort, protocol }: PublishedPort): string {
+  const address = hostIp.includes(':') ? `[${hostIp}]` : hostIp;
+  return `${containerPort}/${protocol} -> ${address}:${hostPort}\n`;
+}
+
+function fits({ containerPort, protocol }: PublishedPort, text: string): boolean {
+  const [port, wanted = protocol] = text.split('/');
+  return Number(port) === containerPort && wanted === protocol;
+}
+
+function parseHostPort(text: string): Pick<PublishedPort, 'hostIp' | 'hostPort' | 'protocol'> {
+  const match = /^(?:\[?([0-9a-f.:]+?)\]?:)?(\d{1,5})(?:\/(tcp|udp|sctp))?$/i.exec(text);
+  if (!match)
+    throw invalid('ERR_PORT_SPEC', `Cannot take back ${quote(text)}`, 'it is not [IP:]HOSTPORT[/PROTOCOL]');
+  const [, hostIp, hostPort, protocol = 'tcp'] = match;
+  return {
+    ...(hostIp === undefined ? {} : { hostIp }),
+    hostPort: Number(hostPort),
+    protocol: protocol.toLowerCase() as PortProtocol,
+  };
+}
+
+async function containerId(word: string): Promise<string> {
+  const { openContainers } = await import('../../containers/store.js');
+  return (await openContainers().find(word)).snapshot().record.id;
+}

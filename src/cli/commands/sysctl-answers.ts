@@ -1,0 +1,241 @@
+/** `warren sysctl diff`, `explain` and `why`. */
+import { release } from 'node:os';
+import { invalid, quote } from '../../errors.js';
+import {
+  Place,
+  combinationSentences,
+  concludeIsolated,
+  concludeOrigin,
+  diffPlaces,
+  documents,
+  keyPattern,
+  originSentences,
+  probeSysctls,
+  scopeNames,
+  showReading,
+  sysctlKnowledge,
+  useSentences,
+  whySysctl,
+  type Difference,
+  type Knowledge,
+  type Probed,
+  type SysctlTools,
+  type WhyReport,
+} from '../../explore/sysctl/index.js';
+import { parseSysctlName } from '../../kernel/sysctl-name.js';
+import { STDOUT, writeText } from '../output.js';
+import { resolveSysctlTarget, sysctlTools } from './sysctl-target.js';
+
+export interface AnswerOptions {
+  readonly in: string | undefined;
+  readonly json: boolean;
+}
+
+export async function diffCommand(words: readonly string[], options: AnswerOptions): Promise<number> {
+  const [a, b, ...patterns] = words;
+  if (a === undefined || b === undefined) {
+    throw invalid(
+      'ERR_USAGE',
+      'Cannot compare',
+      'two places are needed',
+      'write: warren sysctl diff host blue; a place is host, fresh, a process, a network namespace or a path',
+    );
+  }
+  const tests = patterns.map((pattern) => keyPattern(pattern));
+  const tools = await sysctlTools();
+  const first = await place(a, tools);
+  try {
+    const second = await place(b, tools);
+    try {
+      const matches = (path: string): boolean =>
+        first.has(path) && second.has(path) && (tests.length === 0 || tests.some((test) => test(path)));
+      const differences = await diffPlaces(first, second, matches);
+      writeText(STDOUT, options.json ? differencesJson(differences) : table(differences, a, b));
+    } finally {
+      second.close();
+    }
+  } finally {
+    first.close();
+  }
+  return 0;
+}
+
+async function place(word: string, tools: SysctlTools): Promise<Place> {
+  if (word === 'host') return Place.own(tools);
+  if (word === 'fresh') return Place.fresh(tools);
+  return Place.open(await resolveSysctlTarget(word), tools, word);
+}
+
+function differencesJson(differences: readonly Difference[]): string {
+  return `${JSON.stringify(differences.map(({ path, a, b }) => ({ key: parseSysctlName(path).name, a: a ?? null, b: b ?? null })))}\n`;
+}
+
+function table(differences: readonly Difference[], a: string, b: string): string {
+  const rows = [
+    ['KEY', a, b],
+    ...differences.map(({ path, a: left, b: right }) => [
+      parseSysctlName(path).name,
+      left ? showReading(left) : '-',
+      right ? showReading(right) : '-',
+    ]),
+  ];
+  return columns(rows);
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map(
+      (row) =>
+        row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd() + '\n',
+    )
+    .join('');
+}
+
+export async function explainCommand(words: readonly string[], options: AnswerOptions): Promise<number> {
+  const path = oneKey('explain', words);
+  const knowledge = sysctlKnowledge(path, release());
+  const probed = knowledge.scope === 'network' ? await probeOne(path) : undefined;
+  writeText(
+    STDOUT,
+    options.json ? `${JSON.stringify(explainJson(knowledge, probed))}\n` : explainText(knowledge, probed),
+  );
+  return 0;
+}
+
+/** Undefined where no namespace can be made: the tables still answer. */
+async function probeOne(path: string): Promise<Probed | undefined> {
+  try {
+    const probed = await probeSysctls(await sysctlTools(), { release: release(), paths: [path] });
+    return probed.get(path);
+  } catch (error) {
+    const { errno } = error as { errno?: unknown };
+    if (errno === 'EPERM' || errno === 'ENOSPC') return undefined;
+    throw error;
+  }
+}
+
+function explainJson(knowledge: Knowledge, probed: Probed | undefined): object {
+  const { name, scope, origin, originSource, facts, restriction, kubernetes, kubernetesSafeSince, docker } =
+    knowledge;
+  return {
+    key: name,
+    scope,
+    origin: probed ? (concludeOrigin(probed, origin) ?? null) : (origin ?? null),
+    originSource: originSource ?? null,
+    isolated: probed ? (concludeIsolated(probed, origin) ?? null) : null,
+    since: facts?.since ?? null,
+    use: facts?.use ?? null,
+    combination: facts?.combination ?? null,
+    access: probed?.access ?? null,
+    userAccess: probed?.userAccess ?? null,
+    restriction: restriction?.reason ?? null,
+    trap: facts?.trap ?? null,
+    limit: facts?.limit ?? null,
+    kubernetes,
+    kubernetesSafeSince: kubernetesSafeSince ?? null,
+    docker,
+    document: facts ? documents[facts.document] : null,
+  };
+}
+
+function explainText(knowledge: Knowledge, probed: Probed | undefined): string {
+  const { name, scope, scopeReason, facts, restriction, measured } = knowledge;
+  const origin = probed ? concludeOrigin(probed, knowledge.origin) : knowledge.origin;
+  const rows: [string, string | undefined][] = [
+    ['scope', scope === 'host' ? scopeReason : `the ${scopeNames[scope]} namespace`],
+    ['since', facts?.since === undefined ? undefined : `Linux ${facts.since}`],
+    ['first value', origin === undefined ? undefined : originSentences[origin]],
+    ['', measured?.origin === undefined ? undefined : `(census of Linux ${measured.kernel.release})`],
+    ['in a new namespace', probed && accessText(probed)],
+    ['', restriction?.reason],
+    ['own value', probed && findingText(probed.isolated)],
+    ['counts', facts?.combination === undefined ? undefined : combinationSentences[facts.combination]],
+    ['changes', facts?.use === undefined ? undefined : useSentences[facts.use]],
+    ['mind', facts?.trap],
+    ['limit', facts?.limit],
+    ['Kubernetes', kubernetesText(knowledge)],
+    [
+      'Docker',
+      knowledge.docker === 'accepted'
+        ? 'accepted by its name (--sysctl), whether or not it works'
+        : 'refused: not a name it knows',
+    ],
+    ['read on', facts ? documents[facts.document] : undefined],
+  ];
+  const shown = rows.filter((row): row is [string, string] => row[1] !== undefined);
+  return `${name}\n${columns(shown.map(([title, text]) => [`  ${title}`, text]))}`;
+}
+
+function accessText({ access, userAccess }: Probed): string {
+  const words = {
+    writable: 'may write it',
+    'read-only': 'may read it only',
+    denied: 'is not permitted to open it',
+    absent: 'does not find it',
+    'read-only-mount': 'could not be tried: /proc/sys is read-only here',
+  } as const;
+  if (access === userAccess) return `root ${words[access]}, of the host or of a user namespace`;
+  return `root of the host ${words[access]}; root of a user namespace ${words[userAccess]}`;
+}
+
+function findingText(finding: Probed['isolated']): string {
+  if ('undecided' in finding) return `undecided by a probe: ${finding.undecided}`;
+  return `${finding.answer ? 'yes' : 'no'}: ${finding.evidence}`;
+}
+
+function kubernetesText({ kubernetes, kubernetesSafeSince }: Knowledge): string {
+  switch (kubernetes) {
+    case 'safe':
+      return `safe since ${kubernetesSafeSince ?? ''}: any pod may set it (spec.securityContext.sysctls)`;
+    case 'unsafe':
+      return 'unsafe: only where the kubelet has it in --allowed-unsafe-sysctls';
+    case 'refused':
+      return 'refused: no namespace isolates it, as far as Kubernetes knows';
+  }
+}
+
+export async function whyCommand(words: readonly string[], options: AnswerOptions): Promise<number> {
+  oneKey('explain', words);
+  const target = options.in === undefined ? undefined : await resolveSysctlTarget(options.in);
+  const report = await whySysctl(words[0] ?? '', await sysctlTools(), {
+    release: release(),
+    in: target,
+    label: options.in,
+  });
+  writeText(STDOUT, options.json ? `${JSON.stringify(report)}\n` : whyText(report));
+  return 0;
+}
+
+function oneKey(action: string, words: readonly string[]): string {
+  const [key, ...rest] = words;
+  if (key !== undefined && rest.length === 0) return parseSysctlName(key).path;
+  throw invalid(
+    'ERR_USAGE',
+    `Cannot ${action}`,
+    key === undefined ? 'no key is named' : `${quote(rest[0] ?? '')} is a second key`,
+    'name one key, such as net.core.somaxconn',
+  );
+}
+
+function whyText({ summary, values, statements, remedies, unseen }: WhyReport): string {
+  const shown = columns(values.map(({ place, reading }) => [`  ${place}`, showReading(reading)]));
+  const because = statements.map(
+    ({ text, evidence }, index) => `  ${index + 1}. ${text}\n     seen: ${evidence}\n`,
+  );
+  const what = remedies.map(
+    ({ tool, lines, note }) =>
+      lines.map((line, index) => `  ${(index === 0 ? tool : '').padEnd(11)}${line}\n`).join('') +
+      (note === undefined ? '' : `  ${''.padEnd(11)}(${note})\n`),
+  );
+  return [
+    `${summary}\n\n`,
+    shown,
+    `\nBecause\n${because.join('')}`,
+    `\nWhat to do\n${what.join('')}`,
+    unseen.length === 0 ? '' : `\nNot seen: ${unseen.join('; ')}\n`,
+  ].join('');
+}
