@@ -3,8 +3,9 @@
  *
  *   npm run bench -- life [--quick]
  *
- * Everything happens in mount, network and PID namespaces of its own, with a /run and a /dev/shm of their own: the servers
- * of others, and whatever they leave, end with this process. Only control groups are the machine's; they are removed here.
+ * Everything happens in mount, network and PID namespaces of its own, with a /run, a /dev/shm and a /var/lib of their own:
+ * the servers of others, and whatever they leave, end with this process. Only control groups are the machine's; they are
+ * removed here.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, rmdirSync, symlinkSync } from 'node:fs';
@@ -42,7 +43,8 @@ function goInside(): number {
       'unshare',
       [
         ...['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'],
-        ...['sh', '-c', 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && exec "$@"', 'sh'],
+        // Where others keep what no option of theirs moves elsewhere.
+        ...['sh', '-c', 'for d in /run /dev/shm /var/lib; do mount -t tmpfs tmpfs $d; done; exec "$@"', 'sh'],
         ...[process.execPath, ...process.argv.slice(1)],
       ],
       { stdio: 'inherit', env: { ...process.env, [inside]: parent } },
@@ -99,7 +101,6 @@ async function measure(parent: string): Promise<void> {
       try {
         const subject = await make();
         await subject.run('first');
-        await subject.exec('first');
         const program = stayers.get(subject.name);
         const pids =
           subject.name === 'library'
@@ -108,6 +109,7 @@ async function measure(parent: string): Promise<void> {
               ? []
               : pidsOf(program);
         for (const pid of pids) monitors.push({ name: program ?? 'Warren’s monitor', pssKb: pssOf(pid) });
+        await subject.exec('first');
         await subject.stop('first');
         await subject.remove('first');
         subjects.push(subject);

@@ -11,6 +11,8 @@ export interface Crowd {
   readonly sample: number;
   readonly firstMs: number;
   readonly lastMs: number;
+  /** Of `exec()` of `true`, one after the other, in the last of them. */
+  readonly execMs: number;
   /** kB of PSS each: its monitor, and its command (a static `sleep`). */
   readonly monitorKb: number;
   readonly commandKb: number;
@@ -39,6 +41,12 @@ export async function measureCrowd(
     times.push(performance.now() - began);
   }
   const machineKb = (before - availableMemory()) / count;
+  const execTimes: number[] = [];
+  for (let index = -20; index < 4 * sample; index++) {
+    const began = performance.now();
+    await containers.at(-1)?.exec(['true']);
+    if (index >= 0) execTimes.push(performance.now() - began);
+  }
   const status = containers.map((container) => container.status());
   const mean = (pids: readonly number[]): number =>
     pids.reduce((sum, pid) => sum + pssOf(pid), 0) / pids.length;
@@ -47,6 +55,7 @@ export async function measureCrowd(
     sample,
     firstMs: median(times.slice(0, sample)),
     lastMs: median(times.slice(-sample)),
+    execMs: median(execTimes),
     monitorKb: mean(status.map(({ monitorPid }) => monitorPid)),
     commandKb: mean(status.map(({ pid }) => pid)),
     machineKb,

@@ -43,6 +43,7 @@ export function report(results: Results): string {
         ['start, the first ones', `${crowd.firstMs.toFixed(2)} ms`, ''],
         ['start, the last ones', `${crowd.lastMs.toFixed(2)} ms`, ''],
         ['last / first', (crowd.lastMs / crowd.firstMs).toFixed(2), '≤ 1.5'],
+        ['`exec()` of `true`, one after the other', `${crowd.execMs.toFixed(2)} ms`, '≤ 2 ms'],
         [
           'PSS each, monitor + command',
           `${crowd.monitorKb.toFixed(0)} + ${crowd.commandKb.toFixed(0)} kB`,

@@ -44,7 +44,7 @@ const program = (name: string, command: string, args: readonly string[]): Subjec
 function readAll(): void {
   const fd = openSync(file, 'r');
   const files = new NetworkSysctls(fd);
-  for (const path of files.keys()) files.read(path);
+  files.readMany(files.keys());
   files.close();
   closeSync(fd);
 }

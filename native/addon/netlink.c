@@ -126,6 +126,86 @@ static void *leave_network(void *data) {
   return NULL;
 }
 
+/* What one thread reads of a namespace, one file after the other. */
+struct reading {
+  struct visit visit; /* first: the thread is given a visit */
+  char **paths;
+  uint32_t count;
+  char **texts;   /* one for each; NULL where errors[] says why */
+  size_t *lengths;
+  int *errors;
+};
+
+static char *read_whole(const char *path, size_t *length, int *error) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    *error = errno;
+    return NULL;
+  }
+  size_t room = 4096, filled = 0;
+  char *text = malloc(room);
+  for (;;) {
+    ssize_t got = read(fd, text + filled, room - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      *error = errno;
+      free(text);
+      text = NULL;
+    }
+    if (got <= 0) break;
+    filled += (size_t)got;
+    if (filled == room) text = realloc(text, room *= 2);
+  }
+  close(fd);
+  *length = filled;
+  return text;
+}
+
+static void *read_files(void *data) {
+  struct reading *reading = data;
+  reading->visit.failed = "setns";
+  reading->visit.fd = -1;
+  if (reading->visit.namespace < 0 || setns(reading->visit.namespace, CLONE_NEWNET) == 0) {
+    for (uint32_t i = 0; i < reading->count; i++)
+      reading->texts[i] = read_whole(reading->paths[i], &reading->lengths[i], &reading->errors[i]);
+    reading->visit.fd = 0;
+  }
+  reading->visit.error = errno;
+  return NULL;
+}
+
+/* readIn(namespaceFd or -1, paths) → texts; a number in the place of one is the errno. One thread for all of them. */
+static napi_value read_in(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], result;
+  get_arguments(env, info, 2, arguments);
+  struct reading reading = {.visit = {.namespace = get_int(env, arguments[0]), .fd = -1}};
+  napi_get_array_length(env, arguments[1], &reading.count);
+  reading.paths = calloc(reading.count + 1, sizeof *reading.paths);
+  reading.texts = calloc(reading.count + 1, sizeof *reading.texts);
+  reading.lengths = calloc(reading.count + 1, sizeof *reading.lengths);
+  reading.errors = calloc(reading.count + 1, sizeof *reading.errors);
+  for (uint32_t i = 0; i < reading.count; i++) {
+    napi_value path;
+    napi_get_element(env, arguments[1], i, &path);
+    reading.paths[i] = get_text(env, path);
+  }
+  int done = reading.visit.namespace < 0 ? (read_files(&reading), reading.visit.fd) : in_thread(read_files, &reading.visit);
+  napi_create_array_with_length(env, reading.count, &result);
+  for (uint32_t i = 0; i < reading.count; i++) {
+    napi_value element;
+    if (reading.texts[i]) napi_create_string_utf8(env, reading.texts[i], reading.lengths[i], &element);
+    else element = make_int(env, reading.errors[i]);
+    napi_set_element(env, result, i, element);
+    free(reading.paths[i]);
+    free(reading.texts[i]);
+  }
+  free(reading.paths);
+  free(reading.texts);
+  free(reading.lengths);
+  free(reading.errors);
+  return done < 0 ? throw_errno(env, reading.visit.failed, reading.visit.error) : result;
+}
+
 /* newNetwork() → fd of a network namespace that nobody is in. It lives as long as the descriptor. */
 static napi_value new_network(napi_env env, napi_callback_info info) {
   (void)info;
@@ -490,6 +570,7 @@ void register_netlink(napi_env env, napi_value exports) {
   set_function(env, exports, "socketIn", socket_in);
   set_function(env, exports, "openIn", open_in);
   set_function(env, exports, "newNetwork", new_network);
+  set_function(env, exports, "readIn", read_in);
   set_function(env, exports, "tunIn", tun_in);
   set_function(env, exports, "netlinkExchange", netlink_exchange);
   set_function(env, exports, "netlinkSendInBackground", send_in_background);

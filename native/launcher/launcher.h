@@ -52,6 +52,10 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
 void receive(int from, struct packet *packet);
 /* supervise.c: kills all children, and theirs, until there are none. */
 void end_orphans(int children);
+/* supervise.c: a descriptor that can be read when a child has ended, or negative. */
+int watch_children(void);
+/* supervise.c: reaps all children that have ended, but for one: what daemons leave would count as processes for ever. */
+void reap_orphans(int signals, int64_t spared);
 /* supervise.c: the child's status, if it has ended; else something else than its pid. */
 long reap(int64_t pid, int *status, struct usage *usage);
 

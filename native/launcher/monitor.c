@@ -30,6 +30,7 @@
 #define O_CLOEXEC_ 02000000
 #define F_SETFL_ 4
 #define SEEK_END_ 2
+#define CLONE_NEWUSER_ 0x10000000
 #define LOCK_SH_ 1
 #define LOCK_EX_ 2
 #define LOCK_EX_NB_ 6
@@ -77,6 +78,8 @@ static struct {
   uint64_t log_size, lost_bytes;
 
   int listener, children;
+  int child_signals; /* where orphans come to us */
+  int user_namespace; /* of the last run, where it takes that to remove what it has written */
   int nowhere; /* /dev/null: holds 0, 1 and 2 while no run needs them */
   struct client clients[MOST_CLIENTS];
   int client_count;
@@ -263,14 +266,17 @@ static void drop_client(int index) {
   m.clients[index] = m.clients[--m.client_count];
 }
 
-/* A client that does not listen is let go: nobody waits for it. */
+/*
+ * A client that does not listen is let go: nobody waits for it. It is dropped when its end is read: here, somebody may be
+ * in the middle of the list.
+ */
 static void tell(int index, const struct message *message, int fd) {
   long sent = send_message(m.clients[index].fd, message, fd);
-  if (sent < 0) drop_client(index);
+  if (sent < 0) sys(__NR_shutdown, m.clients[index].fd, 2 /* SHUT_RDWR */);
 }
 
 static void tell_all(const struct message *message, int fd) {
-  for (int i = m.client_count - 1; i >= 0; i--) tell(i, message, fd);
+  for (int i = 0; i < m.client_count; i++) tell(i, message, fd);
 }
 
 static int is_executing(void) { return m.pid > 0 && m.channel < 0 && !m.failed; }
@@ -421,7 +427,8 @@ static long open_streams(void) {
 }
 
 static int is_resident(int fd) {
-  if (fd < 3 || fd == m.nowhere || fd == FD_DIRECTORY || fd == FD_STATUS || fd == m.log || fd == m.listener || fd == m.children) return 1;
+  if (fd < 3 || fd == m.nowhere || fd == FD_DIRECTORY || fd == FD_STATUS || fd == m.log || fd == m.listener || fd == m.children || fd == m.child_signals || fd == m.user_namespace)
+    return 1;
   if (fd == FD_CONTROL && !m.abandoned) return 1;
   if (fd == FD_NETWORK && m.options.network) return 1;
   for (int i = 0; i < m.client_count; i++)
@@ -434,6 +441,7 @@ static void close_run(void) {
   int highest = MOST_CLIENTS + 32;
   for (int i = 0; i < m.client_count; i++)
     if (m.clients[i].fd > highest) highest = m.clients[i].fd;
+  if (m.log > highest) highest = m.log;
   for (int fd = 0; fd <= highest; fd++)
     if (!is_resident(fd)) sys(__NR_close, fd);
   sys(__NR_close_range, highest + 1, ~0u, 0);
@@ -450,6 +458,7 @@ static void note_failure(int32_t op, int32_t error) {
   m.status.failed_op = op;
   m.status.failed_errno = error;
   struct message message = {.type = MSG_FAILED, .a = op, .b = error};
+  if (!m.abandoned) send_note(m.machine, FD_CONTROL);
   tell_starter(&message, -1);
 }
 
@@ -460,6 +469,7 @@ static long begin_run(void) {
   machine->child = 0;
   machine->group_count = 0;
   machine->failed_op = machine->failed_errno = 0;
+  machine->note_length = 0;
   machine->pidfd = machine->channel = -1;
   m.failed = m.frozen = 0;
   m.pending_length = 0;
@@ -472,6 +482,8 @@ static long begin_run(void) {
   long stage = error < 0 ? error : sys(__NR_clone, SIGCHLD | 0x400 /* CLONE_FILES */, 0, 0, 0, 0);
   if (stage == 0) {
     sys(__NR_prctl, PR_SET_PDEATHSIG_, SIGKILL, 0, 0, 0);
+    /* Before that, its death would not have been ours. */
+    if (sys(__NR_getppid, 0) != m.status.monitor_pid) leave(125);
     machine->is_stage = 1;
     return 0;
   }
@@ -499,8 +511,18 @@ static long begin_run(void) {
   return 1;
 }
 
+/* Root removes what it likes. */
+static void keep_user_namespace(void) {
+  if (!m.options.remove || sys(__NR_geteuid, 0) == 0) return;
+  char path[40];
+  *add_text(add_number(add_text(path, "/proc/"), (uint64_t)m.pid, 1), "/ns/user") = 0;
+  close_fd(&m.user_namespace);
+  m.user_namespace = (int)sys(__NR_openat, AT_FDCWD, path, O_RDONLY_ | O_CLOEXEC_, 0);
+}
+
 static void now_executing(void) {
   close_fd(&m.channel);
+  keep_user_namespace();
   m.status.pid = (int32_t)m.pid;
   m.status.started_ns = now(CLOCK_REALTIME_);
   write_status(STATUS_RUNNING);
@@ -619,6 +641,11 @@ static int serve(int index) {
   switch (message->type) {
     case MSG_SIGNAL:
       if (message->b) m.end_wanted = 1;
+      if (message->b && m.restart_at) {
+        m.restart_at = 1; /* there is nobody to be signalled: it ends now */
+        answer(index, 0);
+        break;
+      }
       answer(index, send_signal(message->a));
       break;
     case MSG_STOP:
@@ -706,7 +733,7 @@ static int64_t next_wait(void) {
 }
 
 static void poll_once(void) {
-  struct pollfd watched[8 + MOST_CLIENTS];
+  struct pollfd watched[9 + MOST_CLIENTS];
   int count = 0;
   /* A negative descriptor is passed over by poll(2), and keeps its place. */
   watched[count++] = (struct pollfd){m.abandoned ? -1 : FD_CONTROL, POLLIN, 0};
@@ -718,6 +745,7 @@ static void poll_once(void) {
   watched[count++] = (struct pollfd){m.master, POLLIN, 0};
   watched[count++] = (struct pollfd){m.pending_length ? input : -1, POLLOUT, 0};
   watched[count++] = (struct pollfd){m.client_count < MOST_CLIENTS ? m.listener : -1, POLLIN, 0};
+  watched[count++] = (struct pollfd){m.child_signals, POLLIN, 0};
   int first = count;
   int clients = m.client_count;
   for (int i = 0; i < clients; i++)
@@ -745,6 +773,7 @@ static void poll_once(void) {
     m.kill_at = 0;
     send_signal(SIGKILL);
   }
+  if (watched[8].revents) reap_orphans(m.child_signals, m.pid);
   if (watched[2].revents && m.pid) {
     int status = 0;
     struct usage usage;
@@ -783,7 +812,9 @@ static void remove_container(void) {
   }
   if (names >= 0) sys(__NR_close, names);
   write_event("destroy", 0, 0);
-  remove_tree(to);
+  /* What a user's container has written as others than root belongs to ids that are the user's only in there. */
+  if (remove_tree(AT_FDCWD, to) < 0 && m.user_namespace >= 0 && sys(__NR_setns, m.user_namespace, CLONE_NEWUSER_) == 0)
+    remove_tree(AT_FDCWD, to);
 }
 
 /* Its output is read from its directory: whoever stays with it has time for that, others who are connected a while. */
@@ -822,7 +853,8 @@ long monitor(struct machine *machine, const struct monitor_options *options, con
   m.options = *options;
   memcpy(m.id, id, 64);
   memcpy(m.slots, machine->slots, sizeof m.slots);
-  m.pidfd = m.channel = m.master = m.slave = m.input = m.outputs[0] = m.outputs[1] = m.log = m.listener = m.children = -1;
+  m.pidfd = m.channel = m.master = m.slave = m.input = m.outputs[0] = m.outputs[1] = m.log = m.listener = -1;
+  m.children = m.child_signals = m.user_namespace = -1;
 
   long error = sys(__NR_fchdir, FD_DIRECTORY);
   if (error < 0) return error;
@@ -832,6 +864,7 @@ long monitor(struct machine *machine, const struct monitor_options *options, con
   if (m.options.orphans) {
     sys(__NR_prctl, PR_SET_CHILD_SUBREAPER_, 1, 0, 0, 0);
     m.children = (int)sys(__NR_openat, AT_FDCWD, "/proc/thread-self/children", O_RDONLY_ | O_CLOEXEC_, 0);
+    m.child_signals = watch_children();
   }
   error = open_listener();
   if (error < 0) return error;

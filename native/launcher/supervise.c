@@ -13,6 +13,8 @@
 #include <linux/time_types.h>
 #include <linux/wait.h>
 
+#define O_NONBLOCK_ 04000
+#define O_CLOEXEC_ 02000000
 #define TCSETS_ 0x5402
 #define TIOCSPGRP_ 0x5410
 #define MSG_DONTWAIT_ 0x40
@@ -68,6 +70,25 @@ void end_orphans(int children) {
   }
 }
 
+int watch_children(void) {
+  uint64_t mask = 1ull << (SIGCHLD - 1);
+  return (int)sys(__NR_signalfd4, -1, &mask, 8, O_NONBLOCK_ | O_CLOEXEC_);
+}
+
+void reap_orphans(int signals, int64_t spared) {
+  uint8_t read[128];
+  while (sys(__NR_read, signals, read, sizeof read) > 0) {
+  }
+  for (;;) {
+    int32_t info[32] = {0};
+    /* Looked at first: how the command ended is for reap(). */
+    long error = sys(__NR_waitid, P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT | __WALL, 0);
+    int32_t pid = info[4]; /* si_pid */
+    if (error < 0 || pid == 0 || pid == spared) return;
+    sys(__NR_wait4, pid, 0, WNOHANG | __WALL, 0);
+  }
+}
+
 struct rusage_ {
   struct __kernel_old_timeval user, system;
   long max_rss_kb;
@@ -111,16 +132,18 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
   /* The plan has done its work; it need not stay in memory for the life of the container. */
   sys(__NR_munmap, machine->mapping, machine->mapping_length);
 
-  struct pollfd watched[3] = {
+  struct pollfd watched[4] = {
       {.fd = FD_CONTROL, .events = POLLIN},
       {.fd = (int)channel, .events = POLLIN},
       {.fd = (int)pidfd, .events = POLLIN},
+      {.fd = children >= 0 ? watch_children() : -1, .events = POLLIN},
   };
   int failed = 0;
   int abandoned = 0;
   int detached = 0;
   for (;;) {
-    if (sys(__NR_ppoll, watched, 3, 0, 0, 8) < 0) continue;
+    if (sys(__NR_ppoll, watched, 4, 0, 0, 8) < 0) continue;
+    if (watched[3].revents) reap_orphans(watched[3].fd, pid);
 
     /* Its last words, before its death is looked at. */
     if (watched[1].revents) drain_channel(&watched[1].fd, pid, (int)pidfd, &failed);

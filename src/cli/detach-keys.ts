@@ -32,21 +32,25 @@ export class DetachKeys extends Transform {
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
     const out: number[] = [];
     for (const byte of chunk) {
-      if (this.#matched > 0 && byte !== this.keys[this.#matched]) {
-        out.push(...this.keys.slice(0, this.#matched));
-        this.#matched = 0;
-      }
-      if (this.keys.length > 0 && byte === this.keys[this.#matched]) {
-        this.#matched++;
-        if (this.#matched < this.keys.length) continue;
+      const held = [...this.keys.slice(0, this.#matched), byte];
+      // What no longer begins the sequence goes on; its end may begin it anew.
+      let length = Math.min(held.length, this.keys.length);
+      while (!held.slice(held.length - length).every((each, index) => each === this.keys[index])) length--;
+      out.push(...held.slice(0, held.length - length));
+      this.#matched = length;
+      if (length > 0 && length === this.keys.length) {
         this.#matched = 0;
         if (out.length > 0) this.push(Buffer.from(out));
         this.leave();
         done();
         return;
       }
-      out.push(byte);
     }
     done(null, Buffer.from(out));
+  }
+
+  /** Input that ends within the sequence was no sequence. */
+  override _flush(done: TransformCallback): void {
+    done(null, Buffer.from(this.keys.slice(0, this.#matched)));
   }
 }

@@ -74,8 +74,14 @@ class InputStream extends Writable {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#connection?.endInput();
-    done();
+    this.#sendEnd().then(() => {
+      done();
+    }, done);
+  }
+
+  async #sendEnd(): Promise<void> {
+    const connection = this.#connection;
+    while (connection && !connection.closed && !connection.endInput()) await sleep(FULL_PAUSE_MS);
   }
 
   /** A container that does not read makes its writer wait, and nobody else. */

@@ -85,7 +85,7 @@ function checkNetworking(
   others: Omit<StoredNetworking, 'networks'>,
   mode: string | undefined,
 ): StoredNetworking | undefined {
-  const given = Object.entries(others).filter(([, value]) => value !== undefined);
+  const given = Object.entries<unknown>(others).filter(([, value]) => value !== undefined);
   if (networks.length === 0) {
     const [first] = given;
     if (!first) return undefined;

@@ -1,7 +1,8 @@
 /** What killed commands, monitors and containers leave in the state directory, and in the control groups. */
-import { readlinkSync, rmSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectGarbage as collectGroups } from '../runtime/collect-garbage.js';
+import { removeTree } from '../runtime/remove-tree.js';
 import {
   directoryEntries,
   ownerOfName,
@@ -30,14 +31,16 @@ export interface StateGarbage {
 export async function collectState(store: ContainerStore): Promise<StateGarbage> {
   // First: what has lost its monitor, and still runs, ends by this.
   const groups = await collectGroups();
-  const removed = [...groups.removed, ...collectDirectories(store.root), ...collectNames(store.root)];
-  const kept = [...groups.kept];
+  const directories = await collectDirectories(store.root);
+  const removed = [...groups.removed, ...directories.removed, ...collectNames(store.root)];
+  const kept = [...groups.kept, ...directories.kept];
   for (const id of store.ids()) {
     const directory = join(store.root, 'containers', id);
     try {
       const { record, status } = readSnapshot(directory, id);
       const ended = status.state === 'exited' || status.state === 'dead';
-      if (record.autoRemove && ended) {
+      // Where there still is a monitor, somebody is reading the last of the output.
+      if (record.autoRemove && ended && status.monitorPid === 0) {
         await (await store.find(id)).remove();
         removed.push(directory);
       }
@@ -50,20 +53,32 @@ export async function collectState(store: ContainerStore): Promise<StateGarbage>
   return { removed: [...removed, ...networks.removed], kept: [...kept, ...networks.kept] };
 }
 
-/** Half-made and half-removed containers; also done whenever one is made, for there are never many. @returns Paths. */
-export function collectDirectories(root: string): string[] {
-  return ['making', 'removing'].flatMap((part) => collectBelow(join(root, part)));
+/** Half-made and half-removed containers; also done whenever one is made, for there are never many. */
+export async function collectDirectories(root: string): Promise<StateGarbage> {
+  const [making, removing] = await Promise.all(
+    ['making', 'removing'].map(async (part) => collectBelow(join(root, part))),
+  );
+  return {
+    removed: [...(making?.removed ?? []), ...(removing?.removed ?? [])],
+    kept: [...(making?.kept ?? []), ...(removing?.kept ?? [])],
+  };
 }
 
 /** Nothing, while somebody works there: what is whose cannot be told apart. The next one will find it. */
-function collectBelow(path: string): string[] {
-  if (directoryEntries(path).length === 0) return [];
+async function collectBelow(path: string): Promise<StateGarbage> {
+  const found: { removed: string[]; kept: string[] } = { removed: [], kept: [] };
+  if (directoryEntries(path).length === 0) return found;
   const lock = tryOwnDirectory(path);
-  if (!lock) return [];
+  if (!lock) return found;
   try {
-    const all = directoryEntries(path).map((name) => join(path, name));
-    for (const each of all) rmSync(each, { recursive: true, force: true, maxRetries: 3 });
-    return all;
+    for (const name of directoryEntries(path)) {
+      const each = join(path, name);
+      await removeTree(each).then(
+        () => found.removed.push(each),
+        () => found.kept.push(each),
+      );
+    }
+    return found;
   } finally {
     lock.release();
   }

@@ -1,5 +1,5 @@
 /** A container that is kept: its life, from any process, through its directory and its monitor. */
-import { closeSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WarrenError, invalid, quote } from '../errors.js';
@@ -12,6 +12,7 @@ import { configure, type Configured, type Keeping } from '../runtime/configure.j
 import { readHost } from '../runtime/host.js';
 import type { Container as ExecutedProcess } from '../runtime/container.js';
 import type { ExitStatus } from '../runtime/options.js';
+import { removeTree } from '../runtime/remove-tree.js';
 import { collectRun, type RunResult } from '../runtime/run.js';
 import { Attachment, type AttachOptions } from './attach.js';
 import { findContainerCgroups } from './cgroups.js';
@@ -46,7 +47,7 @@ import type { ReadyNetwork } from './network.js';
 import { sharedContainer, withoutSharing } from './network-mode.js';
 import { notRunningError } from './not-running.js';
 import type { RemoveOptions, StartContainerOptions, StopOptions, UpdateOptions } from './options.js';
-import type { ContainerRecord, ContainerSnapshot, ContainerStatus } from './record.js';
+import type { ContainerRecord, ContainerSnapshot, ContainerState, ContainerStatus } from './record.js';
 import { readRunRecord, writeRunRecord } from './run-record.js';
 import { readSnapshot, readStatus, type MeasuredStatus } from './snapshot.js';
 
@@ -233,13 +234,10 @@ export class DetachedContainer {
   async remove({ force = false }: RemoveOptions = {}): Promise<void> {
     const lock = await lockContainer(this.directory, this.name);
     try {
-      const { state } = this.#status();
-      if (state !== 'created' && state !== 'exited' && state !== 'dead') {
-        if (!force) throw running(this.name, 'remove');
-        await this.#end();
-      }
-      // Asked again: its monitor may have been killed while it ended it.
-      await this.#bury(this.#status().state === 'dead');
+      if (force) {
+        if (this.#isMonitored()) await this.#end();
+      } else if (isAlive(await this.#settled())) throw running(this.name, 'remove');
+      await this.#bury();
       // Also of one whose record cannot be read.
       if (this.#record.networking || this.#record.createdAt === '') await this.#detachNetworks();
       await this.#removeFiles();
@@ -487,16 +485,15 @@ export class DetachedContainer {
   }
 
   async #start(attended: boolean, signal: AbortSignal | undefined): Promise<number | undefined> {
-    const wasDead = this.#status().state === 'dead';
     const status = openSync(join(this.directory, 'status'), 'r+');
     let directory = -1;
     let network: ReadyNetwork | undefined;
     let config: ContainerConfig;
     try {
-      if (!(await takeStatus(status))) return undefined;
+      if (!(await this.#takeStatus(status))) return undefined;
       const record = readRecord(this.directory, this.id);
       this.#record = record;
-      await this.#bury(wasDead);
+      await this.#bury();
       const keeping = keepingOf(this.#root, record);
       const { config: made } =
         this.#configured ??
@@ -555,7 +552,7 @@ export class DetachedContainer {
     let lock: FileLock | undefined;
     try {
       lock = await lockContainer(this.directory, this.name);
-      if (['running', 'paused', 'restarting'].includes(this.#status().state)) return;
+      if (isAlive(this.#status().state)) return;
       await this.#giveBackNetworks();
     } catch (error) {
       if (!(error instanceof WarrenError) || error.code !== 'ERR_CONTAINER_NOT_FOUND') throw error;
@@ -576,11 +573,39 @@ export class DetachedContainer {
     await giveBackNetworks(this.#root, this.id);
   }
 
-  /** Ends what is left of a run whose monitor was killed: its control groups, and whoever is still in them. */
-  async #bury(wasDead: boolean): Promise<void> {
-    if (!wasDead) return;
+  /**
+   * Ends what is left of a run whose monitor was killed: its control groups, and whoever is still in them. Its state does not
+   * tell: a monitor that was killed during the start has not written any.
+   */
+  async #bury(): Promise<void> {
+    const left = readRunRecord(this.directory).cgroups.filter((path) => existsSync(path));
+    if (left.length === 0) return;
     const { collectGroups } = await import('../runtime/collect-garbage.js');
-    await collectGroups(readRunRecord(this.directory).cgroups);
+    await collectGroups(left);
+  }
+
+  /** @returns False where a monitor has it: the container runs. One that is just beginning, or ending, is waited for. */
+  async #takeStatus(fd: number): Promise<boolean> {
+    const began = performance.now();
+    while (!flock(fd, LOCK_EX | LOCK_NB)) {
+      const waited = performance.now() - began;
+      if (waited > STATUS_PATIENCE_MS && isAlive(this.#status().state)) return false;
+      if (waited > PATIENCE_MS) throw silent(this.directory);
+      await sleep(1);
+    }
+    return true;
+  }
+
+  /** Its state when no monitor is just beginning, or ending: whoever started it may have been killed meanwhile. */
+  async #settled(): Promise<ContainerState> {
+    const began = performance.now();
+    for (;;) {
+      const { state } = this.#status();
+      // Not by its pid, which one that is just beginning has not written yet.
+      if (isAlive(state) || !this.#isMonitored()) return state;
+      if (performance.now() - began > PATIENCE_MS) throw silent(this.directory);
+      await sleep(1);
+    }
   }
 
   /** @returns undefined where it does not run. A monitor that is just beginning, or ending, is waited for. */
@@ -667,7 +692,7 @@ export class DetachedContainer {
       renameSync(this.directory, gone);
       if (name !== undefined) giveNameBack(this.#root, name, this.id);
       this.#event('destroy');
-      rmSync(gone, { recursive: true, force: true, maxRetries: 3 });
+      await removeTree(gone);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw notFound(this.name);
       throw error;
@@ -784,17 +809,11 @@ async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boo
   }
 }
 
-/** Longer than anybody who only asks holds it. */
+/** Longer than anybody who only asks holds the status file. */
 const STATUS_PATIENCE_MS = 200;
 
-/** @returns False where a monitor has it: the container runs. */
-async function takeStatus(fd: number): Promise<boolean> {
-  const deadline = performance.now() + STATUS_PATIENCE_MS;
-  while (!flock(fd, LOCK_EX | LOCK_NB)) {
-    if (performance.now() > deadline) return false;
-    await sleep(1);
-  }
-  return true;
+function isAlive(state: ContainerState): boolean {
+  return state === 'running' || state === 'paused' || state === 'restarting';
 }
 
 function running(name: string, action: string): WarrenError {

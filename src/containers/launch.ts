@@ -6,7 +6,7 @@ import { referenceLauncher, sendToLauncher, spawnLauncher, type LauncherHandle }
 import * as c from '../plan/constants.js';
 import { encodeSteps } from '../plan/encode.js';
 import type { Plan } from '../plan/step.js';
-import { describeFailure } from '../runtime/failure.js';
+import { describeFailure, type Failure } from '../runtime/failure.js';
 import { cancelled, launchError } from '../runtime/launch.js';
 import { readRunEnd, type RunEnd } from './connection.js';
 
@@ -51,7 +51,8 @@ export async function launchMonitor(
       let settleEnded: (end: RunEnd | undefined) => void;
       const ended = new Promise<RunEnd | undefined>((settle) => (settleEnded = settle));
       let isRunning = false;
-      let failure: { op: number; errno: number } | undefined;
+      let failure: Failure | undefined;
+      let note: string | undefined;
       const receive = (packet: Buffer | null, fd: number): void => {
         if (fd >= 0) closeSync(fd);
         const type = packet?.readUInt32LE(0);
@@ -69,7 +70,8 @@ export async function launchMonitor(
           if (end.final) settleEnded(end);
         }
         if (packet && type === c.MSG_FAILED)
-          failure = { op: packet.readInt32LE(4), errno: packet.readInt32LE(8) };
+          failure = { op: packet.readInt32LE(4), errno: packet.readInt32LE(8), note };
+        if (packet && type === c.MSG_DATA) note = packet.toString('utf8', 4);
         if (packet) return;
         settleEnded(undefined);
         reject(endOfStart(plan, encoded, failure, signal));
@@ -96,7 +98,7 @@ export async function launchMonitor(
 function endOfStart(
   plan: Plan,
   encoded: ReturnType<typeof encodeSteps>,
-  failure: { op: number; errno: number } | undefined,
+  failure: Failure | undefined,
   signal: AbortSignal | undefined,
 ): WarrenError {
   const isCancelled = failure?.errno === constants.errno.ECANCELED;

@@ -1,7 +1,8 @@
 /**
  * The names of a network's members: one file a network, which they all see as their /etc/hosts. A line is written as a comment,
  * and its first byte last; one that is to go becomes a comment by that byte, and its room is used again. So a reader never
- * finds half of a line, and the file does not grow with what has come and gone. All under a lock.
+ * finds half of a line, and the file does not grow with what has come and gone. All under a lock, of the directory: the
+ * file itself is in sight of the members, who could lock it for ever.
  */
 import {
   closeSync,
@@ -13,7 +14,6 @@ import {
   openSync,
   readSync,
   rmSync,
-  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -37,9 +37,12 @@ export function joinHosts(root: string, network: string, id: string, entries: re
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     locked(path, (fd, text) => {
       if (text === '') writeSync(fd, hostsFile([]), 0);
-      const addresses = new Set(entries.map(({ address }) => address));
       // Somebody who had one of these addresses is gone without a word.
-      strike(fd, text, (line) => addresses.has(line.slice(0, line.indexOf('\t'))) || line.endsWith(mark(id)));
+      const gone = [
+        ...linesWith(text, `${mark(id)}\n`),
+        ...entries.flatMap(({ address }) => linesWith(text, `\n${address}\t`)),
+      ];
+      for (const { at, line } of gone) if (isMember(line)) writeSync(fd, '#', at);
       for (const { address, names } of entries)
         addLine(fd, `${address}\t${[...new Set(names)].join(' ')}`, id);
     });
@@ -49,7 +52,13 @@ export function joinHosts(root: string, network: string, id: string, entries: re
 }
 
 export function leaveHosts(root: string, network: string, id: string): void {
-  leaveWhere(sharedHosts(root, network), (line) => line.endsWith(mark(id)));
+  const path = sharedHosts(root, network);
+  if (!existsSync(path)) return;
+  locked(path, (fd, text) => {
+    for (const { at, line } of linesWith(text, `${mark(id)}\n`)) if (isMember(line)) writeSync(fd, '#', at);
+    // Nobody is left who might be reading it.
+    if (!/^[^#\n].* # [0-9a-f]{12}$/m.test(readAll(fd))) ftruncateSync(fd);
+  });
 }
 
 /**
@@ -100,6 +109,20 @@ function isMember(line: string): boolean {
   return !line.startsWith('#') && / # [0-9a-f]{12}$/.test(line);
 }
 
+function isFree(line: string): boolean {
+  return /^#.* # [0-9a-f]{12}$/.test(line);
+}
+
+/** Found without taking the text apart: of a thousand members, one or two are looked for. */
+function linesWith(text: string, part: string): { readonly at: number; readonly line: string }[] {
+  const found = [];
+  for (let hit = text.indexOf(part); hit >= 0; hit = text.indexOf(part, hit + 1)) {
+    const at = part.startsWith('\n') ? hit + 1 : text.lastIndexOf('\n', hit) + 1;
+    found.push({ at, line: text.slice(at, text.indexOf('\n', at)) });
+  }
+  return found;
+}
+
 /** @returns How many are left. */
 function strike(fd: number, text: string, isGone: (line: string) => boolean): number {
   let at = 0;
@@ -109,50 +132,46 @@ function strike(fd: number, text: string, isGone: (line: string) => boolean): nu
       if (isGone(line)) writeSync(fd, '#', at);
       else left++;
     }
-    at += Buffer.byteLength(line) + 1;
+    at += line.length + 1;
   }
   return left;
 }
 
 /** Where somebody was who is gone, or at the end. */
 function addLine(fd: number, line: string, id: string): void {
-  const text = readAll(fd);
-  const least = Buffer.byteLength(line) + MARK_LENGTH;
-  let at = 0;
-  let length = least;
-  let isNew = true;
-  for (const old of text.split('\n')) {
-    if (/^#.* # [0-9a-f]{12}$/.test(old) && Buffer.byteLength(old) >= least) {
-      length = Buffer.byteLength(old);
-      isNew = false;
-      break;
-    }
-    at += Buffer.byteLength(old) + 1;
+  let text = readAll(fd);
+  if (!text.endsWith('\n')) {
+    // A disk was full in the middle of a line.
+    writeSync(fd, '\n', text.length);
+    text += '\n';
   }
-  if (isNew) at = Buffer.byteLength(text);
+  const least = Buffer.byteLength(line) + MARK_LENGTH;
+  const free = linesWith(text, '\n#').find((old) => isFree(old.line) && old.line.length >= least);
+  const at = free?.at ?? text.length;
+  const length = free?.line.length ?? least;
   const whole = `${line}${' '.repeat(length - least)}${mark(id)}\n`;
-  if (isNew) writeSync(fd, `#${whole.slice(1)}`, at);
-  else writeSync(fd, whole.slice(1), at + 1);
+  writeSync(fd, `#${whole.slice(1)}`, at);
   writeSync(fd, whole.slice(0, 1), at);
 }
 
+/** One byte a character, so that a place in it is a place in the file. */
 function readAll(fd: number): string {
   const bytes = Buffer.alloc(fstatSync(fd).size);
-  return bytes.toString('utf8', 0, readSync(fd, bytes, 0, bytes.length, 0));
+  return bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0));
 }
 
 function locked(path: string, act: (fd: number, text: string) => void): void {
-  for (;;) {
+  const directory = openSync(dirname(path), 'r');
+  try {
+    // Held for microseconds, by nobody who waits for anything.
+    flock(directory, LOCK_EX);
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
     try {
-      // Held for microseconds, by nobody who waits for anything.
-      flock(fd, LOCK_EX);
-      // Removed meanwhile, with its network.
-      if (statSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) continue;
       act(fd, readAll(fd));
-      return;
     } finally {
       closeSync(fd);
     }
+  } finally {
+    closeSync(directory);
   }
 }

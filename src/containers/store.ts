@@ -79,7 +79,7 @@ export class ContainerStore {
       keepingOf(this.root, parts),
     );
     makeStateRoot(this.root);
-    collectDirectories(this.root);
+    await collectDirectories(this.root);
     const working = await shareDirectory(join(this.root, 'making'));
     const fresh = join(this.root, 'making', id);
     let record: ContainerRecord | undefined;
@@ -173,8 +173,10 @@ export class ContainerStore {
   async prune(select: (snapshot: ContainerSnapshot) => boolean = () => true): Promise<readonly string[]> {
     const removed: string[] = [];
     for (const snapshot of this.listAll().containers) {
-      const { state } = snapshot.status;
+      const { state, monitorPid } = snapshot.status;
       if (state !== 'created' && state !== 'exited' && state !== 'dead') continue;
+      // It goes by itself, as soon as the last of its output has been read.
+      if (snapshot.record.autoRemove && monitorPid !== 0) continue;
       if (!select(snapshot)) continue;
       try {
         await this.#handle(snapshot.record).remove();

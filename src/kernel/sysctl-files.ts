@@ -1,6 +1,7 @@
 /** The files below /proc/sys/net of any network namespace, read and written in this process. */
 import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
-import { openInNamespace } from '../netlink/index.js';
+import { constants as system } from 'node:os';
+import { openInNamespace, readInNamespace } from '../netlink/index.js';
 import { accessOfErrno, errnoOf, trimValue, type Access, type Reading } from './sysctl-reading.js';
 
 /**
@@ -38,7 +39,7 @@ const folders = [
 const loneFiles = ['net/nf_conntrack_max'];
 
 /**
- * A short-lived thread enters the namespace for each parameter that is opened. A folder that it has opened stays the namespace's, and
+ * A short-lived thread enters the namespace to open a parameter, or to read many. A folder that it has opened stays the namespace's, and
  * is listed by this one; opening parameters below it from outside would work as well, but the kernel then keeps an entry of its cache
  * for every time.
  */
@@ -72,6 +73,17 @@ export class NetworkSysctls {
     } catch (error) {
       return { errno: errnoOf(error) };
     }
+  }
+
+  /** The same for many, in one go: one thread enters the namespace for all of them. In the order of `paths`. */
+  readMany(paths: readonly string[]): Reading[] {
+    if (this.#namespaceFd === undefined) return paths.map((path) => this.read(path));
+    return readInNamespace(
+      { fd: this.#namespaceFd },
+      paths.map((path) => `/proc/sys/${path}`),
+    ).map((answer) =>
+      typeof answer === 'string' ? { value: trimValue(answer) } : { errno: errnoName(answer) },
+    );
   }
 
   /** @returns The errno where the kernel refused; undefined when it is written. */
@@ -118,6 +130,10 @@ export class NetworkSysctls {
     const fd = this.#folders.get(path);
     return fd === undefined ? undefined : `/proc/self/fd/${fd}`;
   }
+}
+
+function errnoName(number: number): string {
+  return Object.entries(system.errno).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
 }
 
 function openFolder(namespaceFd: number, path: string): number | undefined {

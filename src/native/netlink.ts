@@ -12,6 +12,8 @@ export interface NetlinkAddon {
   socketIn(namespaceFd: number, family: number, type: number, protocol: number): number;
   /** Opens a file of a namespace's /proc/thread-self/net or /proc/sys/net. `flags` are those of open(2). */
   openIn(namespaceFd: number, path: string, flags: number): number;
+  /** Reads such files whole, all in one thread; where one cannot be read its errno stands instead. */
+  readIn(namespaceFd: number, paths: readonly string[]): (string | number)[];
   /** A tun or tap device in a namespace: the descriptor that holds it. `flags` are those of TUNSETIFF. */
   tunIn(namespaceFd: number, name: string, flags: number, persist: 0 | 1): number;
   /** Sends (unless null), and takes up to about `limit` bytes of what is there to read; null for nothing. */

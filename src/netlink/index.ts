@@ -9,4 +9,4 @@ export * from './diag/index.js';
 export * from './conntrack/index.js';
 export * as nft from './nftables/index.js';
 export * from './xtables/index.js';
-export { createTun, openInNamespace } from './namespace-files.js';
+export { createTun, openInNamespace, readInNamespace } from './namespace-files.js';

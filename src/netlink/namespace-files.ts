@@ -39,6 +39,32 @@ export function openInNamespace(
   });
 }
 
+/**
+ * Reads such files whole, all at once: far cheaper than to open one after the other.
+ *
+ * @returns One for each path: its text, or the number of the errno.
+ * @throws {WarrenError} `ERR_NAMESPACE_FILE` where the namespace cannot be entered.
+ */
+export function readInNamespace(
+  namespace: NetworkNamespace | undefined,
+  paths: readonly string[],
+): (string | number)[] {
+  return withNamespace(namespace, (fd) => {
+    try {
+      return netlinkAddon().readIn(fd, paths);
+    } catch (cause) {
+      const { code = 'EUNKNOWN', syscall } = cause as NodeJS.ErrnoException;
+      throw new WarrenError('ERR_NAMESPACE_FILE', 'Cannot read files in the network namespace', {
+        kind: code === 'EPERM' ? 'permission-denied' : 'kernel',
+        why: `${syscall ?? 'setns'} failed with ${code}`,
+        syscall,
+        errno: code,
+        cause,
+      });
+    }
+  });
+}
+
 const IFF_TUN = 0x1;
 const IFF_TAP = 0x2;
 const IFF_NO_PI = 0x1000;

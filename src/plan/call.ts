@@ -129,6 +129,19 @@ export type Call =
       readonly pidfd: SlotRef;
       readonly channel: SlotRef;
     }
+  | {
+      /** Executes a program outside, without environment, and waits for it; EPERM where it ends with another code than 0. */
+      readonly op: 'helper';
+      /** Absolute. */
+      readonly path: string;
+      readonly argv: readonly (string | NumberedText)[];
+    }
+  | {
+      /** Removes a tree, however deep. */
+      readonly op: 'remove';
+      /** Absolute. */
+      readonly path: string;
+    }
   | { readonly op: 'label'; readonly label: string };
 
 export type CallOptions = Pick<

@@ -154,6 +154,15 @@ export interface MonitorConfig {
   readonly network: boolean;
 }
 
+export interface IdMapping {
+  readonly uid: readonly IdRange[];
+  readonly gid: readonly IdRange[];
+  readonly denySetgroups: boolean;
+  /** Who writes it where the launcher may not: absolute paths of newuidmap(1) and newgidmap(1). */
+  readonly uidHelper?: string | undefined;
+  readonly gidHelper?: string | undefined;
+}
+
 export interface ContainerConfig {
   readonly id: string;
   readonly argv: readonly string[];
@@ -165,9 +174,7 @@ export interface ContainerConfig {
   readonly umask: number;
   readonly namespaces: Readonly<Record<NamespaceKind, NamespaceSource>>;
   /** For a new user namespace. */
-  readonly idMap:
-    | { readonly uid: readonly IdRange[]; readonly gid: readonly IdRange[]; readonly denySetgroups: boolean }
-    | undefined;
+  readonly idMap: IdMapping | undefined;
   readonly timeOffsets: { readonly boottimeSec: number; readonly monotonicSec: number } | undefined;
   readonly hostname: string | undefined;
   readonly domainname: string | undefined;

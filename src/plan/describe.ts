@@ -79,7 +79,15 @@ export function describeStep(step: Step): StepDescription {
     case 'map-ids':
       return {
         what: 'map user and group ids',
-        why: 'from outside, once; without it the new process is nobody (65534)',
+        why:
+          (step.uidHelper ?? step.gidHelper)
+            ? 'from outside, once; by newuidmap(1) and newgidmap(1), which may map what /etc/subuid and /etc/subgid give'
+            : 'from outside, once; without it the new process is nobody (65534)',
+      };
+    case 'remove-tree':
+      return {
+        what: `remove ${step.path}`,
+        why: 'files that a container’s other users own, which only root in their user namespace can remove',
       };
     case 'open-user-namespace':
       return {

@@ -31,6 +31,10 @@ export function formatCall(call: Call, { brief = false }: FormatOptions = {}): s
       return `mkdirat(${call.parent.slot}, ${JSON.stringify(call.name)}, 0755), flock(LOCK_SH)${stored(call.store)}`;
     case 'collect':
       return `flock(LOCK_EX|LOCK_NB), unlinkat(${call.parent.slot}, ${JSON.stringify(call.name)}, AT_REMOVEDIR)${stored(call.store)}`;
+    case 'helper':
+      return `clone(SIGCHLD), execve(${JSON.stringify(call.path)}, [${call.argv.map((word) => plain(word, brief)).join(', ')}], 0 variables), wait4()`;
+    case 'remove':
+      return `unlinkat(AT_FDCWD, ${JSON.stringify(call.path)}, AT_REMOVEDIR), and all that is in it`;
     case 'check':
       return `fail with ${call.errno} unless ${call.at.buffer}${call.offset === 0 ? '' : `[${call.offset}]`} is 0x${call.equals.toString(16)}`;
     default:

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { nativeSyscallArch, syscallNumber } from '../kernel/syscalls/index.js';
 import type { Argument, Call } from './call.js';
+import { AT_FDCWD } from './constants.js';
 import { DataArea, type Poke } from './data-area.js';
 import * as l from './layout.js';
 import type { SyscallName } from './syscall.js';
@@ -134,6 +135,12 @@ export class FragmentEncoder {
         return [operand(call.options), operand(call.id)];
       case 'handOver':
         return [call.pidfd, call.channel];
+      case 'helper': {
+        const argv = { struct: [...call.argv, null].map((pointer) => ({ pointer })) };
+        return [operand(call.path), operand(argv)];
+      }
+      case 'remove':
+        return [AT_FDCWD, operand(call.path)];
     }
   }
 

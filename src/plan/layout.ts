@@ -25,6 +25,8 @@ export const opCodes = {
   collect: 13,
   monitor: 14,
   handOver: 15,
+  helper: 16,
+  remove: 17,
 } as const;
 
 /** An op in 32-bit words; both architectures we know are little-endian. */

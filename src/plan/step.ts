@@ -6,7 +6,7 @@ import type {
   DeviceNode,
   FileSystemMount,
   HiddenDirectory,
-  IdRange,
+  IdMapping,
   Layer,
   LayerFile,
   MonitorConfig,
@@ -42,12 +42,7 @@ export type Step =
       /** The control group it is born in, by its index. */
       readonly into?: number | undefined;
     }
-  | {
-      readonly op: 'map-ids';
-      readonly uid: readonly IdRange[];
-      readonly gid: readonly IdRange[];
-      readonly denySetgroups: boolean;
-    }
+  | ({ readonly op: 'map-ids' } & IdMapping)
   | { readonly op: 'open-user-namespace' }
   | { readonly op: 'hand-over-root' }
   | { readonly op: 'detach-root'; readonly backstage: number }
@@ -185,6 +180,7 @@ export type Step =
     }
   // ── probes ──
   | { readonly op: 'hold-root' }
+  | { readonly op: 'remove-tree'; readonly path: string }
   | {
       readonly op: 'collect-cgroups';
       readonly candidates: readonly { readonly parent: string; readonly name: string }[];

@@ -8,6 +8,7 @@ import { checkRange } from './check.js';
 import { namespaceIdentity, type Host } from './host.js';
 import { checkHostname } from './hostname.js';
 import type { ContainerOptions } from './options.js';
+import { askedIdMap, defaultIdMap } from './subordinate-ids.js';
 import { parseNamespace, type NamespaceKind as NamespaceWord } from './parse-namespace.js';
 
 export type Namespaces = Readonly<Record<NamespaceKind, NamespaceSource>>;
@@ -80,21 +81,7 @@ export function configureIdMap(
 ): ContainerConfig['idMap'] {
   if (namespaces.user.from === 'path') return readIdMap(namespaces.user.path);
   if (namespaces.user.from !== 'new') return undefined;
-  if (host.uid !== 0) {
-    // One id, our own: what the kernel lets anybody map without help. See user_namespaces(7).
-    if ((uidMap ?? gidMap) !== undefined) {
-      throw new WarrenError('ERR_IDMAP_DENIED', 'Cannot map the ids asked for', {
-        kind: 'permission-denied',
-        why: 'an ordinary user may map only the own id without newuidmap(1), which is not used yet',
-        fix: 'leave --uidmap and --gidmap out (your own id becomes 0), or run as root',
-      });
-    }
-    return {
-      uid: [{ inside: 0, outside: host.uid, length: 1 }],
-      gid: [{ inside: 0, outside: host.gid, length: 1 }],
-      denySetgroups: true,
-    };
-  }
+  if (host.uid !== 0 && (uidMap ?? gidMap) === undefined) return defaultIdMap(host);
   const uid: readonly IdRange[] | undefined = uidMap ? parseIdMap(uidMap) : undefined;
   const gid: readonly IdRange[] | undefined = gidMap ? parseIdMap(gidMap) : undefined;
   const both = { uid: uid ?? gid, gid: gid ?? uid };
@@ -116,7 +103,9 @@ export function configureIdMap(
       );
     }
   }
-  return { uid: both.uid, gid: both.gid, denySetgroups: false };
+  const { uid: uids, gid: gids } = both;
+  if (host.uid !== 0) return askedIdMap({ uid: uids, gid: gids }, host);
+  return { uid: uids, gid: gids, denySetgroups: false };
 }
 
 export function configureHostname({ hostname }: ContainerOptions, { uts }: Namespaces, id: string): string {

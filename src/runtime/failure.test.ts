@@ -112,4 +112,28 @@ describe('describeFailure()', () => {
     assert.match(fix({ op: 'bind', mount: bindMount(), index: 0 }, 'ENOTDIR'), /directory/);
     assert.match(fix({ op: 'pivot' }, 'ENOSYS'), /5\.12/);
   });
+
+  test('tells what newuidmap has said, and where to look', () => {
+    const step: Step = {
+      op: 'map-ids',
+      uid: [],
+      gid: [],
+      denySetgroups: false,
+      uidHelper: '/usr/bin/newuidmap',
+    };
+    const calls = lower(step);
+    const op = calls.findIndex((call) => call.op === 'helper');
+    const tell = (errno: Errno, note?: string): Error & Record<string, unknown> =>
+      describeFailure({ steps: [step] }, encodedAs(0, calls), {
+        op,
+        errno: constants.errno[errno],
+        note,
+      }) as never;
+    const refused = tell('EPERM', 'newuidmap: uid range [0-1) -> [0-1) not allowed\n');
+    assert.equal(refused['code'], 'ERR_IDMAP_HELPER');
+    assert.match(refused.message, /newuidmap refused: "newuidmap: uid range .* not allowed"$/);
+    assert.match(String(refused['fix']), /warren ids check/);
+    assert.match(tell('EPERM').message, /does not say why/);
+    assert.match(tell('ENOENT').message, /cannot be executed: ENOENT/);
+  });
 });

@@ -9,9 +9,15 @@ export interface Failure {
   /** Index of the op in the encoded plan. */
   readonly op: number;
   readonly errno: number;
+  /** What a program that the plan executed has said. */
+  readonly note?: string | undefined;
 }
 
-export function describeFailure(plan: Plan, encoded: Encoded, { op, errno: number }: Failure): WarrenError {
+export function describeFailure(
+  plan: Plan,
+  encoded: Encoded,
+  { op, errno: number, note }: Failure,
+): WarrenError {
   const { step: index = -1, call } = encoded.locate(op) ?? {};
   const step = plan.steps[index];
   const errno = errnoName(number);
@@ -26,6 +32,7 @@ export function describeFailure(plan: Plan, encoded: Encoded, { op, errno: numbe
             ? 'execve'
             : undefined;
   if (step?.op === 'exec') return commandError(step, errno);
+  if (call?.op === 'helper') return helperError(call.path, errno, note);
   const where =
     step === undefined
       ? 'an unknown step'
@@ -40,6 +47,22 @@ export function describeFailure(plan: Plan, encoded: Encoded, { op, errno: numbe
         ? undefined
         : (remedy(step, errno) ?? (joins ? undefined : 'see what is done there, and why: add --plan')),
     syscall,
+    errno,
+  });
+}
+
+/** Of newuidmap(1) and newgidmap(1). */
+function helperError(path: string, errno: string, note = ''): WarrenError {
+  const words = note.trim();
+  return new WarrenError('ERR_IDMAP_HELPER', 'Cannot map the ids of the container', {
+    kind: 'permission-denied',
+    why:
+      words !== ''
+        ? `${path} refused: ${quote(words)}`
+        : errno === 'EPERM'
+          ? `${path} refused, and does not say why`
+          : `${path} cannot be executed: ${errno} (${meaning(errno)})`,
+    fix: 'see what stands in the way: warren ids check',
     errno,
   });
 }

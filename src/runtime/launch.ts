@@ -40,7 +40,7 @@ export class Launch {
   /** Settles with the descriptor that the launcher hands over; undefined where it ends without one. */
   readonly handedOver: Promise<number | undefined>;
   #settleHandedOver!: (fd: number | undefined) => void;
-  /** What a probe answered. */
+  /** What a probe answered, or a program that failed has said. */
   reply: Buffer | undefined;
 
   readonly handle: LauncherHandle;
@@ -189,6 +189,7 @@ export class Launch {
     const error = describeFailure(this.#plan, this.#encoded, {
       op: packet.readInt32LE(4),
       errno: packet.readInt32LE(8),
+      note: this.reply?.toString('utf8', 4),
     });
     this.#settleRunning.reject(error);
     this.#settleExited.reject(error);

@@ -240,7 +240,7 @@ test('several attach at once: each sees all, --no-stdin writes nothing, and all 
   reader.child.stdin.write('from the reader\n');
   await waitFor('both to see it', () => {
     writer.child.stdin.write('word\n');
-    return (/got word/.test(writer.seen.text) && /got word/.test(reader.seen.text)) || undefined;
+    return (writer.seen.text.includes('got word') && reader.seen.text.includes('got word')) || undefined;
   });
   writer.child.stdin.write('end\n');
   assert.equal((await writer.seen.end).code, 8);
@@ -249,7 +249,7 @@ test('several attach at once: each sees all, --no-stdin writes nothing, and all 
 });
 
 test('a signal to attach goes to the container; with --sig-proxy=false only attach ends', async () => {
-  await run('sig', `${polite.replace('while :', 'while echo again')}`);
+  await run('sig', polite.replace('while :', 'while echo again'));
   const passing = startWarren(['attach', '--sig-proxy=false', 'sig'], { env });
   await printed(passing, /again/);
   passing.kill('SIGINT');

@@ -26,7 +26,7 @@ after(ownState());
 
 const json = (text: string): Record<string, unknown>[] => JSON.parse(text) as Record<string, unknown>[];
 
-test('a container of a network has its address, its neighbours, the host and the world outside', async () => {
+test('MISSION 2.5: a container of a network has its address, its neighbours, the host and the world outside', async () => {
   const outside = await neighbour();
   const { device, subnets } = await createNetwork('lab', { ipv6: true });
   assert.equal(subnets[0]?.subnet, '172.17.0.0/16');

@@ -46,7 +46,7 @@ async function refused(...args: readonly string[]): Promise<string> {
 
 const run = async (...args: readonly string[]): Promise<string> =>
   ok('run', '-d', '--rootfs', rootfs, '--stop-signal', 'KILL', ...args);
-const idle = ['sleep', '73303'] as const;
+const idle = ['--', 'sleep', '73303'] as const;
 
 interface Inspected {
   readonly State: { readonly Pid: number };
@@ -86,7 +86,12 @@ test('warren ps and inspect have networks and ports in docker’s shapes, as lon
   assert.deepEqual([Networks['lab']?.['IPAddress'], Networks['lab']?.['IPPrefixLen']], ['10.90.0.9', 24]);
   assert.deepEqual(Networks['lab']?.['Aliases'], ['web', 'www']);
   assert.equal(
-    await ok('inspect', '-f', '{{range $name, $net := .NetworkSettings.Networks}}{{$name}} {{$net.IPAddress}} {{end}}', 'web'),
+    await ok(
+      'inspect',
+      '-f',
+      '{{range $name, $net := .NetworkSettings.Networks}}{{$name}} {{$net.IPAddress}} {{end}}',
+      'web',
+    ),
     `lab 10.90.0.9 other ${String(Networks['other']?.['IPAddress'])}`,
   );
   process.kill((await inspect('web')).State.Pid, 'SIGKILL');
@@ -105,7 +110,10 @@ test('warren run -p, -P --expose, and warren port', async () => {
   assert.equal(ask(outside.pid, '198.51.100.1', port), 'from 198.51.100.2');
   await ok('port', 'add', 'web', '8090:80');
   assert.equal(ask(outside.pid, '198.51.100.1', 8090), 'from 198.51.100.2');
-  assert.match(await refused('run', '--rootfs', rootfs, '--network', 'lab', '-p', '8090:80', 'true'), /8090/);
+  assert.match(
+    await refused('run', '--rootfs', rootfs, '--network', 'lab', '-p', '8090:80', '--', 'true'),
+    /8090/,
+  );
   await ok('port', 'rm', 'web', '8090');
   assert.equal(ask(outside.pid, '198.51.100.1', 8090, { patienceSec: 1 }), undefined);
   await server.end();
@@ -129,25 +137,52 @@ test('warren network connect, disconnect and rm', async () => {
 });
 
 test('--network none, host, ns: and container: give the namespace that they name', async () => {
-  const own = (await ok('run', '--rootfs', rootfs, '--network', 'none', 'ls', '/sys/class/net')).split('\n');
+  const own = (await ok('run', '--rootfs', rootfs, '--network', 'none', '--', 'ls', '/sys/class/net')).split(
+    '\n',
+  );
   assert.deepEqual(own, ['lo']);
   const link = ['readlink', '/proc/self/ns/net'] as const;
-  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'host', ...link), readlinkSync('/proc/self/ns/net'));
-  oracle('ip', ['netns', 'add', 'blue']);
-  const blue = oracle('ip', ['netns', 'exec', 'blue', ...link]).stdout.trim();
-  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'ns:/run/netns/blue', ...link), blue);
-  oracle('ip', ['netns', 'delete', 'blue']);
+  assert.equal(
+    await ok('run', '--rootfs', rootfs, '--network', 'host', '--', ...link),
+    readlinkSync('/proc/self/ns/net'),
+  );
+  oracle('touch', ['/run/blue']);
+  oracle('unshare', ['--net=/run/blue', 'true']);
+  const blue = oracle('nsenter', ['--net=/run/blue', ...link]).stdout.trim();
+  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'ns:/run/blue', '--', ...link), blue);
+  oracle('umount', ['/run/blue']);
+  oracle('rm', ['/run/blue']);
   await run('--name', 'web', '--network', 'lab', ...idle);
   const web = readlinkSync(`/proc/${(await inspect('web')).State.Pid}/ns/net`);
-  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'container:web', ...link), web);
-  assert.match(await refused('run', '--rootfs', rootfs, '--network', 'container:none', 'true'), /none/);
-  assert.match(await refused('run', '--rootfs', rootfs, '--network', 'lab', '--network', 'host', 'true'), /alone/);
+  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'container:web', '--', ...link), web);
+  assert.match(await refused('run', '--rootfs', rootfs, '--network', 'container:none', '--', 'true'), /none/);
+  assert.match(
+    await refused('run', '--rootfs', rootfs, '--network', 'lab', '--network', 'host', '--', 'true'),
+    /alone/,
+  );
 });
 
 test('warren run in the foreground gives its network back at its end', async () => {
-  const text = await ok('run', '--rm', '--rootfs', rootfs, '--network', 'lab', '-p', '8091:80', 'ip', '-4', '-o', 'addr');
+  const text = await ok(
+    'run',
+    '--rm',
+    '--rootfs',
+    rootfs,
+    '--network',
+    'lab',
+    '-p',
+    '8091:80',
+    '--',
+    'ip',
+    '-4',
+    '-o',
+    'addr',
+  );
   assert.match(text, / eth0 +inet 10\.90\.0\./);
-  const { code } = await warren(['run', '--rootfs', rootfs, '--network', 'lab', '-p', '8091:80', 'false'], { env });
+  const { code } = await warren(
+    ['run', '--rootfs', rootfs, '--network', 'lab', '-p', '8091:80', '--', 'false'],
+    { env },
+  );
   assert.equal(code, 1);
   await assertNoNetworkTraces(root);
 });
@@ -202,10 +237,12 @@ test(`kill -9 at any moment of a networked start, ${rounds} rounds: nothing is l
     if (round % 3 === 0) child.kill('SIGKILL');
     else {
       // The monitor, or the container's first process: as soon as there is any, or never.
-      const [pid] = (await Promise.race([
-        waitFor('a process', () => (launched().length > 0 ? launched() : undefined)).catch(() => []),
-        isEnded.then(() => launched()),
-      ])).sort(() => Math.random() - 0.5);
+      const [pid] = (
+        await Promise.race([
+          waitFor('a process', () => (launched().length > 0 ? launched() : undefined)).catch(() => []),
+          isEnded.then(() => launched()),
+        ])
+      ).sort(() => Math.random() - 0.5);
       try {
         if (pid !== undefined) process.kill(pid, 'SIGKILL');
       } catch {

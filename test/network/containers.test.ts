@@ -302,9 +302,9 @@ test('members find each other by name and alias, and not whoever has stopped; th
 test('a reader of /etc/hosts never finds half of a line', async () => {
   const reader = await run({ name: 'reader', networks: ['lab'] });
   const path = join(root, 'hosts/lab');
-  let isOver = false;
+  const over = new AbortController();
   const looking = (async () => {
-    for (let looks = 0; !isOver; looks++) {
+    while (!over.signal.aborted) {
       for (const line of readFileSync(path, 'utf8').split('\n'))
         if (line !== '' && !line.startsWith('#'))
           assert.match(line, /^(127\.0\.0\.1|::1|f[ef]0[0-9]::[0-9]?)\s|^[0-9a-f:.]+\t.* # [0-9a-f]{12}$/);
@@ -317,7 +317,7 @@ test('a reader of /etc/hosts never finds half of a line', async () => {
       if (index % 2 === 0) await container.stop();
     }),
   );
-  isOver = true;
+  over.abort();
   await looking;
   const names = (await inside(reader, "grep -v '^#' /etc/hosts | grep -c ' # '")).trim();
   // Each has a line of IPv4 and one of IPv6.

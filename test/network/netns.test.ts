@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { createNetwork, removeNetwork } from '../../src/network/index.js';
 import {
   addNetns,
@@ -14,6 +14,7 @@ import {
   planWire,
   removeNetns,
 } from '../../src/network/netns/index.js';
+import { warrenPath } from '../support/cli.js';
 import { assertFakeHost } from '../support/fake-host.js';
 import { oracle, type OracleResult } from '../support/oracle.js';
 import { box, emptyBox, neighbour, ownState } from './support.js';
@@ -27,17 +28,14 @@ after(async () => {
 });
 
 const ip = (...args: string[]) => oracle('ip', args, { allowFailure: true });
-const cli = (...args: string[]): OracleResult =>
-  oracle(process.execPath, [fileURLToPath(new URL('cli.js', import.meta.url)), ...args], {
-    allowFailure: true,
-  });
+const cli = (...args: string[]): OracleResult => oracle(warrenPath, args, { allowFailure: true });
 const ok = (...args: string[]): string => {
   const { code, stdout, stderr } = cli(...args);
   assert.equal(code, 0, stderr);
   return stdout;
 };
 
-test('2.2 named namespaces: ip netns sees and removes what we make, and the other way round', async () => {
+test('MISSION 2.2: named namespaces: ip netns sees and removes what we make, and the other way round', async () => {
   await addNetns('ours');
   oracle('ip', ['netns', 'add', 'theirs']);
   assert.deepEqual(netnsNames(), ['ours', 'theirs']);
@@ -81,7 +79,7 @@ test('monitorNetns() tells of names that come and go, whoever makes them', async
   assert.equal((await last).done, true);
 });
 
-test('2.5 wire: a pair, a bridge, addresses, a default route and NAT; the plan’s commands do the same', async () => {
+test('MISSION 2.5: wire: a pair, a bridge, addresses, a default route and NAT; the plan’s commands do the same', async () => {
   const outside = await neighbour();
   await addNetns('blue');
   await addNetns('red');
@@ -124,7 +122,7 @@ test('2.5 wire: a pair, a bridge, addresses, a default route and NAT; the plan�
   await outside.end();
 });
 
-test('2.3 and 2.6 on the command line: every namespace, what it owns, and the other ends of its devices', async () => {
+test('MISSION 2.3, 2.4, 2.6: on the command line: every namespace, what it owns, and the other ends of its devices', async () => {
   const { device } = await createNetwork('lab');
   const web = await box(['lab'], { publish: ['8080:80'] });
   ok('netns', 'add', 'named');
@@ -154,9 +152,11 @@ test('2.3 and 2.6 on the command line: every namespace, what it owns, and the ot
   assert.match(peer, new RegExp(`^eth0 ↔ ${port} in this namespace, a port of ${device}, network lab`));
   const veth = ok('veth', port);
   assert.match(veth, new RegExp(`^${port} ↔ eth0 in container ${web.id.slice(0, 12)}, network lab`));
-  assert.equal(cli('veth', 'lo').code, 1);
+  assert.equal(cli('veth', 'lo').code, 2);
 
+  execFileSync('nsenter', ['-t', String(web.pid), '-n', 'sysctl', '-qw', 'net.ipv4.tcp_keepalive_time=601']);
   const shown = ok('netns', 'show', String(web.pid));
+  assert.match(shown, /net\.ipv4\.tcp_keepalive_time = 601 \(fresh: 7200\)/);
   for (const part of [web.ip, 'default via 172.17.0.1', 'table local', `other end: ${port}`, String(web.pid)])
     assert.ok(shown.includes(part), part);
   const snapshot = JSON.parse(ok('netns', 'show', '--json', String(web.pid))) as {
@@ -166,7 +166,8 @@ test('2.3 and 2.6 on the command line: every namespace, what it owns, and the ot
   assert.equal(snapshot.devices.length, 2);
   assert.match(ok('netns', 'show'), /chain publish/);
 
-  assert.equal(/\S+/.exec(ok('netns', 'exec', 'named', '--', 'ip', '-brief', 'link'))?.[0], 'lo');
+  for (const dashes of [[], ['--']])
+    assert.equal(/\S+/.exec(ok('netns', 'exec', 'named', ...dashes, 'ip', '-brief', 'link'))?.[0], 'lo');
   assert.equal(ok('netns', 'identify', String(web.pid)), '');
   ok('netns', 'attach', 'web', String(web.pid));
   assert.equal(ok('netns', 'identify', String(web.pid)), 'web\n');

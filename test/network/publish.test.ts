@@ -32,7 +32,7 @@ function rulesAndSets(): number {
 }
 
 for (const bridgeFilter of ['0', '1'])
-  test(`a published port is reached from outside, from the host, from neighbours and from itself, over IPv4 and IPv6; bridge-nf-call-iptables=${bridgeFilter}`, async (t) => {
+  test(`MISSION 2.8: a published port is reached from outside, from the host, from neighbours and from itself, over IPv4 and IPv6; bridge-nf-call-iptables=${bridgeFilter}`, async (t) => {
     if (!existsSync('/proc/sys/net/bridge')) {
       if (bridgeFilter === '1') {
         t.skip('this kernel has no br_netfilter loaded');
@@ -87,7 +87,7 @@ test('the number of rules does not grow with what is published', async () => {
   for (const each of some) await each[Symbol.asyncDispose]();
 });
 
-test('ports are added to and taken from a container that runs', async () => {
+test('MISSION 2.8: ports are added to and taken from a container that runs', async () => {
   const web = await box(['lab']);
   const server = await serve(web.pid, 80);
   assert.equal(ask(0, '198.51.100.1', 8082, { patienceSec: 0.5 }), undefined);
@@ -182,7 +182,7 @@ test('what is published on 127.0.0.1 is reached from there only (CVE-2020-8558)'
   await web[Symbol.asyncDispose]();
 });
 
-test('a table that was flushed is restored by the next command, with what is published', async () => {
+test('MISSION 2.8: a table that was flushed is restored by the next command, with what is published', async () => {
   const web = await box(['lab'], { publish: ['8110:80'] });
   const server = await serve(web.pid, 80);
   const list = () => oracle('nft', ['-s', 'list', 'table', 'inet', 'warren']).stdout;

@@ -1,7 +1,7 @@
 import { invalid, quote } from '../../errors.js';
 import { didYouMean } from '../../kernel/nearest.js';
 import { type CommandContext, defineCommand } from '../command.js';
-import type { OptionValues } from '../options.js';
+import { parseOptions, type OptionValues } from '../options.js';
 import { STDOUT, writeText } from '../output.js';
 
 const actions = [
@@ -61,7 +61,7 @@ export const netnsCommand = defineCommand({
     'add [--up] NAME…',
     'ls [OPTIONS]',
     'rm NAME…',
-    'exec TARGET -- COMMAND [ARG…]',
+    'exec TARGET [--] COMMAND [ARG…]',
     'identify [PID]',
     'pids NAME',
     'attach NAME PID',
@@ -72,6 +72,8 @@ export const netnsCommand = defineCommand({
   ],
   options,
   operands: actions,
+  // What follows `exec TARGET` is the command's, as it is for ip-netns(8).
+  stopAtOperand: true,
   notes: `
 TARGET is a container, a name, a process id, a namespace (net:[4026531840]) or its file. Names are those of
 ip-netns(8): each tool sees what the other has made.
@@ -82,8 +84,8 @@ ip-netns(8): each tool sees what the other has made.
   warren netns wire blue --plan
 
 ls shows every network namespace: also those that only a descriptor, a mount or a socket keeps.`,
-  async run({ values, operands, afterDashes = [] }, context) {
-    const [action, ...words] = [...operands, ...afterDashes];
+  async run({ values: before, operands, afterDashes = [] }, context) {
+    const [action, ...rest] = [...operands, ...afterDashes];
     if (action === undefined || !(actions as readonly string[]).includes(action)) {
       throw invalid(
         'ERR_USAGE',
@@ -92,7 +94,10 @@ ls shows every network namespace: also those that only a descriptor, a mount or 
         (action === undefined ? undefined : didYouMean(action, actions)) ?? 'see warren netns --help',
       );
     }
-    return handlers[action as Action](words, values, context);
+    if (action === 'exec') return handlers.exec(rest, before, context);
+    const after = parseOptions(options, rest, { command: 'warren netns' });
+    const words = [...after.operands, ...(after.afterDashes ?? [])];
+    return handlers[action as Action](words, { ...before, ...after.values }, context);
   },
 });
 
@@ -161,7 +166,8 @@ const handlers: Readonly<Record<Action, Handler>> = {
   },
 
   async exec(words, _values, context) {
-    const [target = '', ...command] = expect('exec', words, 2, Infinity, 'TARGET COMMAND');
+    const [target = '', ...given] = expect('exec', words, 2, Infinity, 'TARGET COMMAND');
+    const command = given[0] === '--' ? given.slice(1) : given;
     const { enterCommand } = await import('./enter.js');
     return enterCommand.run({ values: { net: true }, operands: [target], afterDashes: command }, context);
   },
@@ -214,14 +220,20 @@ const handlers: Readonly<Record<Action, Handler>> = {
     const { peersOf } = await import('../netns/peers.js');
     const snapshot = await readNetns({ path: view.path ?? '' }, view.processes);
     const peers = await peersOf(view, views);
+    const { parametersOf, parameterLine } = await import('../netns/parameters.js');
+    const parameters = await parametersOf(view);
     if (json === true) {
       const { inode, names, container, processes } = view;
-      printJson({ inode, names, container, processes, peers, ...snapshot });
+      printJson({ inode, names, container, processes, peers, ...snapshot, parameters });
       return 0;
     }
-    const { snapshotText } = await import('../netns/text.js');
+    const { section, snapshotText } = await import('../netns/text.js');
     const texts = new Map(peers.map(({ ifindex, text }) => [ifindex, text]));
     writeText(STDOUT, snapshotText(snapshot, texts));
+    writeText(
+      STDOUT,
+      section('Parameters that differ from a fresh namespace', parameters.map(parameterLine)),
+    );
     writeText(
       STDOUT,
       `Processes\n${view.processes.length === 0 ? '  none\n' : `  ${view.processes.join(' ')}\n`}`,

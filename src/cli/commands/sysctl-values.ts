@@ -112,8 +112,9 @@ export async function listValues(words: readonly string[], options: ValueOptions
     const keys = patterns.length === 0 ? all : all.filter((key) => patterns.some((matches) => matches(key)));
     const values: [string, string][] = [];
     const unread: string[] = [];
+    const readings = await place.readMany(keys);
     for (const path of keys) {
-      const reading = await place.read(path);
+      const reading = readings.get(path) ?? { errno: 'ENOENT' };
       const { name } = parseSysctlName(path);
       if ('value' in reading) values.push([name, reading.value]);
       // Gone meanwhile, as the keys of an interface go with it.

@@ -82,7 +82,7 @@ export function snapshotText(snapshot: NetnsSnapshot, peers: ReadonlyMap<number,
   ].join('');
 }
 
-function section(title: string, lines: readonly string[]): string {
+export function section(title: string, lines: readonly string[]): string {
   return `${title}\n${lines.length === 0 ? '  none\n' : lines.map((line) => `  ${line}\n`).join('')}`;
 }
 

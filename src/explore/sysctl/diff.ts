@@ -25,11 +25,12 @@ export async function diffPlaces(
     .filter((path) => matches(path) && !restless.has(path))
     .sort();
   const differences: Difference[] = [];
+  const [readingsOfA, readingsOfB] = [
+    await a.readMany(paths.filter((path) => keysOfA.has(path))),
+    await b.readMany(paths.filter((path) => keysOfB.has(path))),
+  ];
   for (const path of paths) {
-    const [inA, inB] = [
-      keysOfA.has(path) ? await a.read(path) : undefined,
-      keysOfB.has(path) ? await b.read(path) : undefined,
-    ];
+    const [inA, inB] = [readingsOfA.get(path), readingsOfB.get(path)];
     if (inA && inB ? !sameReading(inA, inB) : inA !== inB) differences.push({ path, a: inA, b: inB });
   }
   return differences;

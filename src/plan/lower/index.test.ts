@@ -167,6 +167,35 @@ describe('lower()', () => {
     assert.deepEqual(files(false), ['gid_map', 'uid_map']);
   });
 
+  test('has newgidmap and newuidmap write maps, of the process inside by its number', () => {
+    const uid = [
+      { inside: 0, outside: 1000, length: 1 },
+      { inside: 1, outside: 100_000, length: 65_536 },
+    ];
+    const calls = lower({
+      op: 'map-ids',
+      uid,
+      gid: uid.slice(1),
+      denySetgroups: false,
+      uidHelper: '/usr/bin/newuidmap',
+      gidHelper: '/usr/bin/newgidmap',
+    });
+    const child = { text: '', slot: 'child' };
+    const gidmap = '/usr/bin/newgidmap';
+    const uidmap = '/usr/bin/newuidmap';
+    assert.deepEqual(
+      calls.filter(({ op }) => op === 'helper'),
+      [
+        { op: 'helper', path: gidmap, argv: [gidmap, child, '1', '100000', '65536'] },
+        { op: 'helper', path: uidmap, argv: [uidmap, child, '0', '1000', '1', '1', '100000', '65536'] },
+      ],
+    );
+    assert.deepEqual(
+      calls.filter(({ op }) => op === 'call').map((each) => each.op === 'call' && each.name),
+      ['openat'],
+    );
+  });
+
   test('drops exactly the capabilities that are not to be kept', () => {
     const dropped = callsOf({ op: 'bounding', keep: 0b1010n, last: 4 }).map(({ args }) => args[1]);
     assert.deepEqual(dropped, [0, 2, 4]);

@@ -159,6 +159,8 @@ export function lower(step: Step): readonly Call[] {
       return process.exec(step);
     case 'hold-root':
       return root.holdRoot();
+    case 'remove-tree':
+      return root.removeTree(step);
     case 'collect-cgroups':
       return cgroup.collectCgroups(step);
     case 'leave':

@@ -143,8 +143,11 @@ export function clone({ kinds, undumpable, sibling, into }: StepOf<'clone'>): Ca
   ];
 }
 
-/** Written from outside, by the process that has the right to: see user_namespaces(7), "Defining user and group ID mappings". */
-export function mapIds({ uid, gid, denySetgroups }: StepOf<'map-ids'>): Call[] {
+/**
+ * Written from outside, by the process that has the right to: see user_namespaces(7), "Defining user and group ID mappings".
+ * Ids that are an ordinary user's by /etc/subuid are mapped by newuidmap(1), which looks at the process inside by its number.
+ */
+export function mapIds({ uid, gid, denySetgroups, uidHelper, gidHelper }: StepOf<'map-ids'>): Call[] {
   const write = (name: string, text: string): Call[] => [
     call('openat', [slot('process'), name, c.O_WRONLY | c.O_CLOEXEC, 0], { store: 'map' }),
     call('write', [slot('map'), text, Buffer.byteLength(text)]),
@@ -157,9 +160,14 @@ export function mapIds({ uid, gid, denySetgroups }: StepOf<'map-ids'>): Call[] {
       { store: 'process' },
     ),
     ...(denySetgroups ? write('setgroups', 'deny') : []),
-    ...write('gid_map', mapText(gid)),
-    ...write('uid_map', mapText(uid)),
+    ...(gidHelper === undefined ? write('gid_map', mapText(gid)) : [mapBy(gidHelper, gid)]),
+    ...(uidHelper === undefined ? write('uid_map', mapText(uid)) : [mapBy(uidHelper, uid)]),
   ];
+}
+
+function mapBy(path: string, ranges: readonly IdRange[]): Call {
+  const numbers = ranges.flatMap(({ inside, outside, length }) => [inside, outside, length].map(String));
+  return { op: 'helper', path, argv: [path, { text: '', slot: 'child' }, ...numbers] };
 }
 
 function mapText(ranges: readonly IdRange[]): string {

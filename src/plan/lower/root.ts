@@ -95,6 +95,7 @@ export function layerDirectory({
   return [
     call('mkdirat', [slot('scratch'), path, directory.mode], ifThereAlready(stored)),
     ...own(path, directory.uid, directory.gid),
+    ...specialBits(path, directory.mode),
     ...(opaque
       ? [
           call('openat', [slot('scratch'), path, c.O_DIRECTORY | c.O_NOFOLLOW | c.O_CLOEXEC, 0], {
@@ -130,6 +131,11 @@ export function layerFile({ index, file, stored }: StepOf<'layer-file'>): Call[]
       : [call('fchown', [slot('file'), file.uid, file.gid], { may: ['EINVAL'] })]),
     call('close', [slot('file')]),
   ];
+}
+
+/** Which mkdir(2) leaves out, and a change of owner takes away. */
+function specialBits(path: string, mode: number): Call[] {
+  return (mode & 0o6000) === 0 ? [] : [call('fchmodat', [slot('scratch'), path, mode])];
 }
 
 function own(path: string, uid: number, gid: number): Call[] {
@@ -263,6 +269,14 @@ export function holdRoot(): Call[] {
     sendDescriptor('inside-channel', 'root'),
     call('prctl', [c.PR_SET_PDEATHSIG, c.SIGKILL, 0, 0, 0]),
     call('read', [slot('inside-channel'), buffer('nothing', 8), 8]),
+    { op: 'exit', code: 0 },
+  ];
+}
+
+/** As root of a user namespace that has all ids whose files may be in it. */
+export function removeTree({ path }: StepOf<'remove-tree'>): Call[] {
+  return [
+    { op: 'remove', path },
     { op: 'exit', code: 0 },
   ];
 }

@@ -1,0 +1,151 @@
+/**
+ * What networks cost, next to others in the same run. Prints Markdown; says how far it is on standard error.
+ *
+ *   npm run bench -- network [--quick]
+ *
+ * Everything happens in mount, network and PID namespaces of its own: nothing of this machine's network is touched. Only control
+ * groups are the machine's; they are removed here.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readCgroupHierarchies } from '../../src/runtime/host.js';
+import type { Summary } from '../start/measure.js';
+import { makeRootfs } from '../start/rootfs.js';
+import { measureAttach, ours } from './attach.js';
+import { measureMembers, measurePorts, type Growth } from './growth.js';
+import { concurrencies, measureStarts } from './starts.js';
+import { measureTraffic } from './traffic.js';
+
+const inside = 'WARREN_BENCH_CGROUP';
+const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
+const effort = values.quick
+  ? { rounds: 20, members: 900, ports: 10_000, seconds: 0.5, traffic: 1 }
+  : { rounds: 300, members: 900, ports: 10_000, seconds: 4, traffic: 5 };
+const say = (text: string): void => void process.stderr.write(text);
+const cgroupParent = process.env[inside];
+if (cgroupParent === undefined) process.exitCode = goInside();
+else await measure(cgroupParent);
+
+/** @returns The exit code. */
+function goInside(): number {
+  const parent = `/bench-network-${process.pid}`;
+  try {
+    const { status } = spawnSync(
+      'unshare',
+      [
+        ...['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'],
+        ...['sh', '-c', 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && exec "$@"', 'sh'],
+        ...[process.execPath, ...process.argv.slice(1)],
+      ],
+      { stdio: 'inherit', env: { ...process.env, [inside]: parent } },
+    );
+    return status ?? 1;
+  } finally {
+    for (const { mountPoint } of readCgroupHierarchies()) removeGroups(mountPoint + parent);
+  }
+}
+
+function removeGroups(path: string): void {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) removeGroups(join(path, entry.name));
+  rmdirSync(path);
+}
+
+async function measure(parent: string): Promise<void> {
+  const scratch = mkdtempSync(join(tmpdir(), 'network-'));
+  // Networks are kept below it as well.
+  process.env['WARREN_STATE'] = join(scratch, 'state');
+  try {
+    mkdirSync('/run/netns');
+    const loopback = spawnSync('ip', ['link', 'set', 'lo', 'up']);
+    if (loopback.status !== 0) throw new Error('ip cannot set lo up');
+    const rootfs = makeRootfs(join(scratch, 'root'));
+    const dot = (): void => say('.');
+    const { rounds } = effort;
+    say(`bench: attach, ${rounds} rounds `);
+    const attach = await measureAttach(rounds, (done) => {
+      if (done % Math.ceil(rounds / 10) === 0) dot();
+    });
+    say('\nbench: growth');
+    const members = await measureMembers(effort.members);
+    const ports = await measurePorts(effort.ports);
+    say('\nbench: traffic ');
+    const traffic = await measureTraffic(effort.traffic, dot);
+    say('\nbench: starts per second ');
+    const { seconds } = effort;
+    const starts = await measureStarts({ scratch, rootfs, cgroupParent: parent, seconds }, dot);
+    say('\n');
+    const base = traffic[0] ?? { gbitPerSecond: NaN, connectionsPerSecond: NaN };
+    process.stdout.write(
+      [
+        `${new Date().toISOString().slice(0, 10)}, Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.version}: \`npm run bench -- network${values.quick ? ' --quick' : ''}\``,
+        `One attach: a pair on a bridge, loopback, address, default route, published port; ${rounds} rounds. The namespace, and the network with its NAT, are there:`,
+        attachTable(attach),
+        'One more of many, median ms; attach only, to namespaces without a process:',
+        table([
+          ['', 'few', 'many', 'ratio'],
+          growthRow('attach to a network', members),
+          growthRow('publish one more port', ports),
+        ]),
+        'Traffic, beside the same in the same run:',
+        table([
+          ['', 'Gbit/s', 'of the pair', 'connections/s', 'of the pair'],
+          ...traffic.map(({ name, gbitPerSecond, connectionsPerSecond }) => [
+            name,
+            gbitPerSecond.toFixed(1),
+            percent(gbitPerSecond / base.gbitPerSecond),
+            connectionsPerSecond.toFixed(0),
+            percent(connectionsPerSecond / base.connectionsPerSecond),
+          ]),
+        ]),
+        'Starts per second of `true`, to its exit and removal, so many at a time:',
+        table([
+          ['', ...concurrencies.map(String)],
+          ...starts.rates.map(({ name, rates }) => [
+            name,
+            ...concurrencies.map((_, index) => rates[index]?.toFixed(rates[index] < 10 ? 1 : 0) ?? ''),
+          ]),
+        ]),
+        ...(starts.missing.length === 0 ? [] : [`Left out: ${starts.missing.join('; ')}.`]),
+        '',
+      ].join('\n\n'),
+    );
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function attachTable(summaries: readonly Summary[]): string {
+  const base = summaries.find(({ name }) => name === ours)?.medianMs ?? NaN;
+  return table([
+    ['', 'median ms', 'p95', 'min', 'ratio'],
+    ...summaries.map(({ name, medianMs, p95Ms, minMs }) => [
+      name,
+      ...[medianMs, p95Ms, minMs, medianMs / base].map((value) => value.toFixed(2)),
+    ]),
+  ]);
+}
+
+function growthRow(name: string, { counts, medians }: Growth): string[] {
+  const [few = NaN, many = NaN] = medians;
+  return [
+    name,
+    `${few.toFixed(2)} (no. ${counts[0] ?? ''})`,
+    `${many.toFixed(2)} (no. ${counts[1] ?? ''})`,
+    (many / few).toFixed(2),
+  ];
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...body] = rows;
+  const rule = head.map((_, index) => (index === 0 ? '---' : '---:'));
+  return [head, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}

@@ -1,0 +1,42 @@
+/** What somebody has set in a network namespace: where it differs from one that is made now. */
+import { Place, diffPlaces, type Difference } from '../../explore/sysctl/index.js';
+import { sysctlTools } from '../commands/sysctl-target.js';
+import type { NetnsView } from './places.js';
+
+export interface ChangedParameter {
+  /** Dotted, or slashed where an interface's name has a dot. */
+  readonly name: string;
+  readonly value: string;
+  /** In a fresh namespace. Keys that it lacks, those of its interfaces, are not compared. */
+  readonly fresh: string;
+}
+
+/** Empty for one that cannot be opened, or where no namespace can be made to compare with. */
+export async function parametersOf({ path, isOurs }: NetnsView): Promise<ChangedParameter[]> {
+  if (path === undefined) return [];
+  const tools = await sysctlTools();
+  const there = isOurs ? Place.own(tools) : Place.open(path, tools);
+  try {
+    const fresh = await Place.fresh(tools);
+    try {
+      const isNetwork = (key: string): boolean => key.startsWith('net/');
+      const differences = await diffPlaces(there, fresh, isNetwork);
+      return differences.flatMap(changed);
+    } finally {
+      fresh.close();
+    }
+  } catch {
+    return [];
+  } finally {
+    there.close();
+  }
+}
+
+function changed({ path, a, b }: Difference): ChangedParameter[] {
+  if (a === undefined || !('value' in a) || b === undefined || !('value' in b)) return [];
+  return [{ name: path.includes('.') ? path : path.replaceAll('/', '.'), value: a.value, fresh: b.value }];
+}
+
+export function parameterLine({ name, value, fresh }: ChangedParameter): string {
+  return `${name} = ${value} (fresh: ${fresh})`;
+}
