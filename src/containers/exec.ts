@@ -1,5 +1,6 @@
 /** One more command in a container that runs: its namespaces, its control groups, its limits and its filter. */
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { WarrenError, quote } from '../errors.js';
 import { getTermios } from '../native/index.js';
 import { namespaceKinds } from '../plan/constants.js';
@@ -12,6 +13,7 @@ import type { Container } from '../runtime/container.js';
 import { readHost } from '../runtime/host.js';
 import type { ContainerOptions, RunOptions, StartOptions } from '../runtime/options.js';
 import { execute } from '../runtime/start.js';
+import { readProcText } from './cgroups.js';
 import { withoutSharing } from './network-mode.js';
 import type { ContainerRecord } from './record.js';
 import { readRunRecord } from './run-record.js';
@@ -111,7 +113,7 @@ async function configureExec(
   const unified = cgroups.findIndex((path) => existsSync(`${path}/cgroup.controllers`));
   return {
     kinds: namespaceKinds.filter((kind) => namespaces[kind].from !== 'host'),
-    cgroups,
+    cgroups: cgroups.map((path, index) => (index === unified ? groupWithRoom(path, pid) : path)),
     unified: unified < 0 ? undefined : unified,
     denySetgroups: idMap?.denySetgroups ?? false,
     argv,
@@ -128,6 +130,18 @@ async function configureExec(
     terminal: options.tty === true ? (options.ttySize ?? { rows: 24, columns: 80 }) : undefined,
     callerTermios: undefined,
   };
+}
+
+/**
+ * One of cgroup v2 that hands controllers on has no processes of its own (cgroups(7), "no internal processes"): a container
+ * that has made groups below its own is joined where its first process is.
+ */
+function groupWithRoom(path: string, pid: number): string {
+  if ((readProcText(`${path}/cgroup.subtree_control`) ?? '').trim() === '') return path;
+  const own = /^0::(.*)$/m.exec(readProcText(`/proc/${pid}/cgroup`) ?? '')?.[1] ?? '';
+  const name = `/${basename(path)}`;
+  const at = own.indexOf(`${name}/`);
+  return at < 0 ? path : path + own.slice(at + name.length);
 }
 
 export function pausedError(name: string): WarrenError {

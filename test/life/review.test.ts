@@ -1,7 +1,16 @@
 /** What a review of the monitor and of the state directory found: moments, and what a container can do to them. */
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { start } from '../../src/index.js';
@@ -192,4 +201,30 @@ test('a container that locks the names of its network for ever hinders nobody', 
   await other.remove();
   await locker.remove({ force: true });
   await removeNetwork('locked');
+});
+
+test('exec() joins a container that has divided its own group, where its first process is', async () => {
+  const container = await store.run(['sleep', '73904'], { rootfs });
+  const { cgroups } = JSON.parse(readFileSync(join(container.directory, 'run.json'), 'utf8')) as {
+    cgroups: string[];
+  };
+  const unified =
+    cgroups.find((path) => existsSync(`${path}/cgroup.controllers`)) ?? assert.fail('no cgroup v2');
+  const above = `${dirname(unified)}/cgroup.subtree_control`;
+  const [controller = ''] = readFileSync(`${dirname(unified)}/cgroup.controllers`, 'utf8')
+    .trim()
+    .split(' ');
+  assert.notEqual(controller, '', 'this machine has no controller of cgroup v2');
+  const wasHandedOn = readFileSync(above, 'utf8').trim().split(' ').includes(controller);
+  writeFileSync(above, `+${controller}`);
+  try {
+    mkdirSync(`${unified}/first`);
+    writeFileSync(`${unified}/first/cgroup.procs`, String(container.status().pid));
+    writeFileSync(`${unified}/cgroup.subtree_control`, `+${controller}`);
+    const { stdout } = await container.exec(['cat', '/proc/self/cgroup']);
+    assert.match(stdout, /^0::\/first$/m);
+  } finally {
+    await container.remove({ force: true });
+    if (!wasHandedOn) writeFileSync(above, `-${controller}`);
+  }
 });

@@ -213,7 +213,7 @@ test('warren network: made, listed, inspected in docker’s shape, removed', asy
   ok('network', 'create', 'idle');
   assert.equal(ok('network', 'prune'), 'idle\n');
   assert.equal(cli('network', 'inspect', 'idle').code, 1);
-  assert.equal(cli('network', 'crate', 'x').code, 1);
+  assert.equal(cli('network', 'crate', 'x').code, 2);
 });
 
 test('a firewall that drops what is forwarded is found, with the rule and what to do', async () => {

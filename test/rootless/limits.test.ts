@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findCgroupHierarchies } from '../../src/kernel/cgroup/hierarchies.js';
 import { assertFakeHost } from '../support/fake-host.js';
-import type { CliResult } from '../support/cli.js';
+import { finish, type CliResult } from '../support/cli.js';
 import type { PlainUser } from '../support/plain-user.js';
 import { rangedUser } from './support.js';
 
 assertFakeHost();
+
+/** Of the containers here. */
+const names = ['limited', 'paused'];
 
 const hierarchies = findCgroupHierarchies(
   readFileSync('/proc/self/mountinfo', 'utf8'),
   readFileSync('/proc/self/cgroup', 'utf8'),
 );
 
-interface Delegation extends Disposable {
+interface Delegation extends AsyncDisposable {
   /** The group that is the user's. */
   readonly path: string;
   /** The command line of Warren, started from within it. */
@@ -34,11 +38,94 @@ function delegate(user: PlainUser, mountPoint: string): Delegation {
   return {
     path,
     // Root moves the shell there; from then on it is the user's.
-    warren: async (args) => user.warren(args, { within: leaf }),
-    [Symbol.dispose]() {
+    async warren(args) {
+      const base = join(user.home, '..');
+      const ids = ['--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups'];
+      const script = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
+      const env = { PATH: `${base}/bin:/usr/sbin:/usr/bin:/sbin:/bin`, HOME: user.home };
+      const command = ['-c', script, leaf, 'setpriv', ...ids, `${base}/checkout/warren`, ...args];
+      const child = spawn('sh', command, { env, cwd: user.home });
+      child.stdin.end();
+      return finish(child);
+    },
+    async [Symbol.asyncDispose]() {
+      // Where a test has failed there is one.
+      await user.warren(['rm', '-f', ...names]);
       for (const each of [leaf, path]) rmdirSync(each);
     },
   };
 }
 
 const groupsIn = (path: string): string[] => readdirSync(path).filter((name) => name.startsWith('warren-'));
+
+test('an ordinary user’s container has limits in a group that was delegated to the user', async (t) => {
+  const pids = hierarchies.find(
+    ({ version, controllers, mountPoint }) =>
+      controllers.includes('pids') ||
+      (version === 2 && /\bpids\b/.test(readFileSync(join(mountPoint, 'cgroup.controllers'), 'utf8'))),
+  );
+  if (!pids) {
+    t.skip('no hierarchy has the pids controller');
+    return;
+  }
+  using user = rangedUser();
+  await using group = delegate(user, pids.mountPoint);
+  const started = await group.warren([
+    'run',
+    '-d',
+    '--name',
+    'limited',
+    '--pids-limit',
+    '7',
+    '--',
+    'sleep',
+    '1000',
+  ]);
+  assert.equal(started.code, 0, started.stderr);
+  const place = [group.path, join(group.path, 'session')].find((path) => groupsIn(path).length > 0) ?? '';
+  const [name = ''] = groupsIn(place);
+  assert.equal(readFileSync(join(place, name, 'pids.max'), 'utf8'), '7\n');
+  const removed = await user.warren(['rm', '-f', 'limited']);
+  assert.equal(removed.code, 0, removed.stderr);
+  assert.deepEqual(groupsIn(place), []);
+});
+
+test('an ordinary user’s container is paused by a delegated group of cgroup v2', async (t) => {
+  const unified = hierarchies.find(({ version }) => version === 2);
+  if (!unified) {
+    t.skip('cgroup v2 is not mounted');
+    return;
+  }
+  using user = rangedUser();
+  await using group = delegate(user, unified.mountPoint);
+  const started = await group.warren(['run', '-d', '--name', 'paused', '--', 'sleep', '1000']);
+  assert.equal(started.code, 0, started.stderr);
+  const [name = ''] = groupsIn(group.path);
+  const frozen = (): string => readFileSync(join(group.path, name, 'cgroup.freeze'), 'utf8');
+  const paused = await user.warren(['pause', 'paused']);
+  assert.deepEqual([paused.code, frozen()], [0, '1\n'], paused.stderr);
+  const unpaused = await user.warren(['unpause', 'paused']);
+  assert.deepEqual([unpaused.code, frozen()], [0, '0\n'], unpaused.stderr);
+  await user.warren(['rm', '-f', 'paused']);
+  assert.deepEqual(groupsIn(group.path), []);
+});
+
+test('without a group of their own, a limit is refused before anything is made, and says what is missing', async () => {
+  using user = rangedUser();
+  const { code, stderr } = await user.warren(['run', '-d', '--pids-limit', '7', '--', 'true']);
+  assert.equal(code, 125);
+  assert.match(stderr, /Cannot make a control group|hands no/);
+  assert.match(stderr, /--cgroup-parent|delegated/);
+  assert.equal((await user.warren(['ps', '-aq'])).stdout, '');
+});
+
+test('parameters of the container’s own namespaces are an ordinary user’s to set', async () => {
+  using user = rangedUser();
+  const { stdout, stderr } = await user.warren([
+    ...['run', '--sysctl', 'net.ipv4.tcp_keepalive_time=601', '--sysctl', 'kernel.msgmax=1234'],
+    ...['--', 'cat', '/proc/sys/net/ipv4/tcp_keepalive_time', '/proc/sys/kernel/msgmax'],
+  ]);
+  assert.equal(stdout, '601\n1234\n', stderr);
+  const host = await user.warren(['run', '--sysctl', 'kernel.pid_max=70000', '--', 'true']);
+  assert.equal(host.code, 125);
+});
