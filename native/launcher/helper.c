@@ -9,7 +9,7 @@
 #define O_CLOEXEC_ 02000000
 #define MSG_NOSIGNAL_ 0x4000
 
-/* What it says is kept, and told if it fails; of its output nothing reaches the command's streams. */
+/* What it says is kept, and told if it fails. It gets nothing of ours: no stream of the command's, no other descriptor. */
 static __attribute__((noreturn)) void be_helper(struct machine *machine, const char *path, const void *argv, int output) {
   static const void *const no_environment[] = {0};
   uint64_t none = 0;
@@ -17,6 +17,7 @@ static __attribute__((noreturn)) void be_helper(struct machine *machine, const c
   sys(__NR_dup3, output, 1, 0);
   sys(__NR_dup3, output, 2, 0);
   sys(__NR_close, 0);
+  sys(__NR_close_range, 3, ~0u, 0);
   machine->helper_errno = (int32_t)-sys(__NR_execve, path, argv, no_environment);
   leave(125);
 }

@@ -40,6 +40,7 @@ export async function runContainer(
 /**
  * Starts a container and stays with it to its end.
  *
+ * @param signals Catches them already, for a caller who has begun something; stopped here in any case.
  * @returns The exit code of the command; 128 + n when signal n ended it, or came while it was being started.
  * @throws {WarrenError} `ERR_NOT_A_TTY`, and what `start` throws.
  */
@@ -48,17 +49,17 @@ export async function attend(
   command: readonly string[],
   options: ContainerOptions,
   io: ForegroundIo,
+  signals: SignalRelay = new SignalRelay(),
 ): Promise<number> {
-  if (io.tty && io.interactive && !(await isTerminal(STDIN))) {
-    throw invalid(
-      'ERR_NOT_A_TTY',
-      'Cannot give the command a terminal',
-      'the input device is not a TTY',
-      'leave out -t, or start it from a terminal',
-    );
-  }
-  const signals = new SignalRelay();
   try {
+    if (io.tty && io.interactive && !(await isTerminal(STDIN))) {
+      throw invalid(
+        'ERR_NOT_A_TTY',
+        'Cannot give the command a terminal',
+        'the input device is not a TTY',
+        'leave out -t, or start it from a terminal',
+      );
+    }
     const stdio = io.tty ? await terminalStdio(io.interactive) : await plainStdio(io.interactive);
     const container = await start(command, { ...options, ...stdio, startSignal: signals.startSignal });
     return await stayWith(container, io, signals);

@@ -1,5 +1,6 @@
 /** `warren run` and `warren create` of a container that is kept. */
 import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { WarrenError, invalid, quote } from '../errors.js';
 import { parseLogOptions } from '../containers/checked-options.js';
 import type { CreateOptions, DetachedContainer } from '../containers/index.js';
@@ -12,6 +13,7 @@ import { readInput, type RunRequest } from './commands/run-request.js';
 import { parseDetachKeys } from './detach-keys.js';
 import { attend } from './foreground.js';
 import { STDOUT, writeText } from './output.js';
+import { SignalRelay } from './signal-relay.js';
 
 export async function runKept(
   command: readonly string[],
@@ -19,21 +21,36 @@ export async function runKept(
   values: KeepValues & NetworkValues,
 ): Promise<number> {
   const detachKeys = parseDetachKeys(values['detach-keys']);
-  const container = await createKept(command, request, values);
+  // From here on: whoever is interrupted takes back what was made.
+  const signals = new SignalRelay();
+  let container: DetachedContainer;
+  try {
+    container = await createKept(command, request, values);
+  } catch (error) {
+    signals.stop();
+    throw error;
+  }
   const { tty = false } = request.options;
   try {
-    if (values.detach === true) {
-      await container.start();
-      writeText(STDOUT, `${container.id}\n`);
-      return 0;
+    if (values.detach !== true) {
+      const io = {
+        interactive: request.interactive,
+        tty,
+        detachKeys,
+        signalProxy: values['sig-proxy'] ?? true,
+      };
+      return await startAttended(container, io, signals);
     }
-    return await startAttended(container, {
-      interactive: request.interactive,
-      tty,
-      detachKeys,
-      signalProxy: values['sig-proxy'] ?? true,
-    });
+    await container.start({ signal: signals.startSignal });
+    writeText(STDOUT, `${container.id}\n`);
+    return 0;
+  } catch (error) {
+    const interrupted = signals.interruptedBy;
+    if (interrupted === undefined || !(error instanceof WarrenError) || error.kind !== 'cancelled')
+      throw error;
+    return 128 + constants.signals[interrupted];
   } finally {
+    signals.stop();
     // It was made for this run, and there was none: it could not be started, or was interrupted before.
     if (isUnused(container)) {
       await container.remove();
@@ -99,6 +116,7 @@ export interface StartAttendedOptions {
 export async function startAttended(
   container: DetachedContainer,
   { interactive, tty, ...rest }: StartAttendedOptions,
+  signals: SignalRelay = new SignalRelay(),
 ): Promise<number> {
   const from: LogPosition = await logEnd(container.directory);
   return attend(
@@ -112,6 +130,7 @@ export async function startAttended(
     [],
     {},
     { interactive, tty },
+    signals,
   );
 }
 

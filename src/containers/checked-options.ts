@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { invalid, quote } from '../errors.js';
 import { parseSize } from '../kernel/size.js';
+import { readHost } from '../runtime/host.js';
 import { checkName } from './names.js';
 import type { CreateOptions } from './options.js';
 import type {
@@ -93,7 +94,9 @@ function checkNetworking(
       'ERR_NETWORK_REQUEST',
       `Cannot use the option ${quote(first[0])}`,
       'the container is in no network',
-      'name one with --network; make one with: warren network create NAME',
+      readHost().uid === 0
+        ? 'name one with --network; make one with: warren network create NAME'
+        : 'containers of an ordinary user have loopback only: share the host’s network with --network host, or run as root',
     );
   }
   if (mode !== undefined && mode !== 'private') {

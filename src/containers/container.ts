@@ -36,6 +36,7 @@ import {
   shareDirectory,
   takeName,
   writeWhole,
+  tryOwnDirectory,
 } from './files.js';
 import type { RootAccess } from './copy.js';
 import { holdRoot, idMaps, openRootOf, type ContainerLayer } from './root.js';
@@ -52,6 +53,8 @@ import { readRunRecord, writeRunRecord } from './run-record.js';
 import { readSnapshot, readStatus, type MeasuredStatus } from './snapshot.js';
 
 const defaultStopTimeoutMs = 10_000;
+/** For commands that are just being started in it. */
+const JOINING_PATIENCE_MS = 10_000;
 
 /** @param root The state directory. */
 export function keepingOf(
@@ -353,10 +356,17 @@ export class DetachedContainer {
     const connection = await this.#connectRunning('run a command in');
     try {
       if (connection.pidfd < 0) throw notRunningError(this.name, 'run a command in');
-      const { record, status } = this.snapshot();
-      if (status.state === 'paused') throw pausedError(this.name);
       const { pid, pidfd } = connection;
-      const process = await execIn({ record, directory: this.directory, pid, pidfd }, command, options);
+      // Until the command executes, nobody pauses the container: the newcomer would be frozen half-way.
+      const joining = await shareDirectory(this.directory);
+      let process: ExecutedProcess;
+      try {
+        const { record, status } = this.snapshot();
+        if (status.state === 'paused') throw pausedError(this.name);
+        process = await execIn({ record, directory: this.directory, pid, pidfd }, command, options);
+      } finally {
+        joining.release();
+      }
       this.#event('exec_start', { pid: String(process.pid) });
       return process;
     } catch (error) {
@@ -644,7 +654,9 @@ export class DetachedContainer {
   async #freeze(wanted: boolean): Promise<void> {
     const action = wanted ? 'pause' : 'unpause';
     const connection = await this.#connectRunning(action);
+    let alone: FileLock | undefined;
     try {
+      if (wanted) alone = await this.#withoutNewcomers();
       const { state } = this.#status();
       if ((state === 'paused') === wanted) {
         throw new WarrenError('ERR_CONTAINER_PAUSED', `Cannot ${action} the container ${quote(this.name)}`, {
@@ -657,7 +669,25 @@ export class DetachedContainer {
       if (errno === 'ESRCH') throw notRunningError(this.name, action);
       if (errno !== undefined) throw freezerError(this.name, action, errno);
     } finally {
+      alone?.release();
       connection.close();
+    }
+  }
+
+  /** See `spawn()`. Commands that are being started take milliseconds. */
+  async #withoutNewcomers(): Promise<FileLock> {
+    const deadline = performance.now() + JOINING_PATIENCE_MS;
+    for (;;) {
+      const lock = this.#ifThere(() => tryOwnDirectory(this.directory));
+      if (lock) return lock;
+      if (performance.now() > deadline) {
+        throw new WarrenError('ERR_CONTAINER_BUSY', `Cannot pause the container ${quote(this.name)}`, {
+          kind: 'conflict',
+          why: 'commands are being started in it all the time',
+          fix: 'try again',
+        });
+      }
+      await sleep(1);
     }
   }
 

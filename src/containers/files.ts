@@ -43,6 +43,31 @@ export function stateRoot(env: NodeJS.ProcessEnv = process.env): string {
     : join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local/share'), 'warren');
 }
 
+/**
+ * What others can write to is not believed: root would follow their links, and start what they have written down.
+ *
+ * @throws {WarrenError} `ERR_STATE_DIRECTORY`; nothing where there is no directory yet.
+ */
+export function checkStateRoot(root: string): void {
+  const stats = lstatSync(root, { throwIfNoEntry: false });
+  if (!stats) return;
+  const refuse = (why: string, fix: string): WarrenError =>
+    new WarrenError('ERR_STATE_DIRECTORY', `Cannot keep containers in ${quote(root)}`, {
+      kind: 'permission-denied',
+      why,
+      fix,
+    });
+  if (!stats.isDirectory()) throw refuse('it is not a directory', 'name a directory, not a link to one');
+  const own = process.geteuid?.() ?? 0;
+  if (stats.uid !== own)
+    throw refuse(
+      `it belongs to user ${stats.uid}, and not to you`,
+      'name a directory of your own (WARREN_STATE)',
+    );
+  if ((stats.mode & 0o022) !== 0)
+    throw refuse('others can write to it', `keep it to yourself: chmod 700 ${root}`);
+}
+
 /** `making` and `removing` hold containers that are not in the list yet, or no more. */
 const parts = ['containers', 'names', 'making', 'removing'];
 
@@ -181,7 +206,7 @@ export async function lockContainer(directory: string, name: string): Promise<Fi
       const lock = tryLock(directory);
       if (lock) {
         // Taken from whoever removed it: the directory has gone elsewhere.
-        lstatSync(join(directory, 'config.json'));
+        lstatSync(join(directory, 'lock'));
         return lock;
       }
     } catch (error) {

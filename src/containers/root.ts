@@ -5,7 +5,9 @@ import { signalPidfd } from '../native/index.js';
 import { O_PATH, SIGKILL } from '../plan/constants.js';
 import type { Layer } from '../plan/config.js';
 import type { Plan } from '../plan/step.js';
+import { readHost } from '../runtime/host.js';
 import { Launch } from '../runtime/launch.js';
+import { defaultIdMap } from '../runtime/subordinate-ids.js';
 import { notRunningError } from './not-running.js';
 import type { StoredOptions } from './record.js';
 
@@ -61,12 +63,17 @@ export async function holdRoot<T>(plan: Plan, use: (path: string) => Promise<T>)
 }
 
 /** Of a container with a user namespace of its own; empty for others. */
-export function idMaps({ uidMap, gidMap }: StoredOptions): {
+export function idMaps({ uidMap, gidMap, userns }: StoredOptions): {
   uidMap?: readonly IdMapRange[];
   gidMap?: readonly IdMapRange[];
 } {
   const uid = uidMap ?? gidMap;
   const gid = gidMap ?? uidMap;
-  if (!uid || !gid) return {};
+  if (!uid || !gid) {
+    const host = readHost();
+    if (host.uid === 0 || (userns !== undefined && userns !== 'private')) return {};
+    const map = defaultIdMap(host);
+    return { uidMap: map.uid, gidMap: map.gid };
+  }
   return { uidMap: parseIdMap(uid), gidMap: parseIdMap(gid) };
 }

@@ -1,5 +1,5 @@
 /** The containers that are kept in a state directory. Nothing has to run for it; any number of processes may use it. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WarrenError, quote } from '../errors.js';
 import { randomBytes } from '../native/index.js';
@@ -10,6 +10,7 @@ import { collectDirectories, collectState, type StateGarbage } from './collect-g
 import { DetachedContainer, keepingOf } from './container.js';
 import { appendEvent } from './events.js';
 import {
+  checkStateRoot,
   containerId,
   directoryEntries,
   giveNameBack,
@@ -56,7 +57,9 @@ export function openContainers(root: string = stateRoot()): ContainerStore {
 export class ContainerStore {
   readonly root: string;
 
+  /** @throws {WarrenError} `ERR_STATE_DIRECTORY` where somebody else could have written what is in it. */
   constructor(root: string) {
+    checkStateRoot(root);
     this.root = root;
   }
 
@@ -159,8 +162,12 @@ export class ContainerStore {
       try {
         containers.push(readSnapshot(join(this.root, 'containers', id), id));
       } catch (error) {
-        // Removed meanwhile.
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+          // Removed meanwhile; or a part of it is.
+          if (existsSync(join(this.root, 'containers', id)))
+            damaged.push({ id, error: incomplete(id, error) });
+          continue;
+        }
         if (!(error instanceof WarrenError)) throw error;
         damaged.push({ id, error });
       }
@@ -239,6 +246,16 @@ export class ContainerStore {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function incomplete(id: string, cause: unknown): WarrenError {
+  const { path = '' } = cause as NodeJS.ErrnoException;
+  return new WarrenError('ERR_STATE_DAMAGED', `Cannot read the container ${id}`, {
+    kind: 'internal',
+    why: `${quote(path)} is missing`,
+    fix: `if nothing can be saved, remove the container: warren rm -f ${id.slice(0, 12)}`,
+    cause,
+  });
 }
 
 const unreadable: Omit<ContainerRecord, 'id' | 'name'> = {

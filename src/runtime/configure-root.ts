@@ -145,8 +145,21 @@ export function configureUser(
         `Cannot run as the user ${user.uid}:${user.gid}`,
         'the container’s user namespace does not map that id',
         idMap.denySetgroups
-          ? 'an ordinary user has one id in the container, 0; leave --user out'
+          ? 'an ordinary user without ranges in /etc/subuid and /etc/subgid has one id in the container, 0; leave --user out; see: warren ids check'
           : 'map it with --uidmap and --gidmap, or choose another user',
+      );
+    }
+  }
+  if (idMap?.denySetgroups === false) {
+    const stranger = user.additionalGids.find(
+      (gid) => !idMap.gid.some(({ inside, length }) => gid >= inside && gid < inside + length),
+    );
+    if (stranger !== undefined) {
+      throw invalid(
+        'ERR_USER_UNMAPPED',
+        `Cannot add the group ${stranger}`,
+        'the container’s user namespace does not map that id',
+        'map it with --gidmap, or leave it out',
       );
     }
   }
@@ -154,7 +167,7 @@ export function configureUser(
     throw new WarrenError('ERR_GROUP_DENIED', `Cannot add the group ${quote(options.groupAdd.join(', '))}`, {
       kind: 'permission-denied',
       why: 'the kernel lets an ordinary user map ids only where setgroups(2) is denied',
-      fix: 'leave --group-add out, or run as root',
+      fix: 'leave --group-add out; or have ranges in /etc/subuid and /etc/subgid, see: warren ids check; or run as root',
     });
   }
   return user;

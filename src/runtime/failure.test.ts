@@ -136,4 +136,9 @@ describe('describeFailure()', () => {
     assert.match(tell('EPERM').message, /does not say why/);
     assert.match(tell('ENOENT').message, /cannot be executed: ENOENT/);
   });
+
+  test('sends whoever may not write a map to the check of ids', () => {
+    const step: Step = { op: 'map-ids', uid: [], gid: [], denySetgroups: true };
+    assert.match(String(failing(step, 'EPERM', 'write')['fix']), /warren ids check/);
+  });
 });

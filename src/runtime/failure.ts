@@ -45,11 +45,15 @@ export function describeFailure(
     fix:
       step === undefined
         ? undefined
-        : (remedy(step, errno) ?? (joins ? undefined : 'see what is done there, and why: add --plan')),
+        : (remedy(step, errno) ??
+          strangerRemedy(plan, errno) ??
+          (joins ? undefined : 'see what is done there, and why: add --plan')),
     syscall,
     errno,
   });
 }
+
+const CHECK_IDS = 'see what stands in the way: warren ids check';
 
 /** Of newuidmap(1) and newgidmap(1). */
 function helperError(path: string, errno: string, note = ''): WarrenError {
@@ -62,7 +66,7 @@ function helperError(path: string, errno: string, note = ''): WarrenError {
         : errno === 'EPERM'
           ? `${path} refused, and does not say why`
           : `${path} cannot be executed: ${errno} (${meaning(errno)})`,
-    fix: 'see what stands in the way: warren ids check',
+    fix: CHECK_IDS,
     errno,
   });
 }
@@ -136,6 +140,8 @@ function remedy(step: Step, errno: string): string | undefined {
       return errno === 'EPERM'
         ? 'run as root, or allow user namespaces: sysctl user.max_user_namespaces'
         : undefined;
+    case 'map-ids':
+      return CHECK_IDS;
     case 'rlimit':
       return errno === 'EPERM'
         ? 'a hard limit can be raised only with CAP_SYS_RESOURCE; ask for at most the present one (ulimit -H -a)'
@@ -163,6 +169,17 @@ function remedy(step: Step, errno: string): string | undefined {
     default:
       return errno === 'ENOSYS' ? 'Warren needs Linux 5.12 or newer' : undefined;
   }
+}
+
+/** Root of a map without one's own id is kept out of one's own directories, and so is nobody's fault but the map's. */
+function strangerRemedy({ steps }: Plan, errno: string): string | undefined {
+  const map = steps.find((step) => step.op === 'map-ids');
+  const own = process.geteuid?.() ?? 0;
+  if (errno !== 'EACCES' || own === 0 || !map) return undefined;
+  const isIn = map.uid.some(({ outside, length }) => own >= outside && own < outside + length);
+  return isIn
+    ? undefined
+    : `your own id ${own} is not in the map, so root in the container is kept out of what is yours: add it, as in --uidmap 0:${own}:1 --uidmap 1:…`;
 }
 
 function cgroupRemedy(errno: string): string | undefined {

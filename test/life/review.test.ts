@@ -1,15 +1,21 @@
 /** What a review of the monitor and of the state directory found: moments, and what a container can do to them. */
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   readdirSync,
+  rmSync,
   rmdirSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,7 +23,7 @@ import { start } from '../../src/index.js';
 import { createNetwork, removeNetwork } from '../../src/network/index.js';
 import { LOCK_EX, LOCK_NB, flock } from '../../src/native/index.js';
 import { mostInput } from '../../src/containers/connection.js';
-import type { DetachedContainer } from '../../src/containers/index.js';
+import { openContainers, type DetachedContainer } from '../../src/containers/index.js';
 import { assertFakeHost } from '../support/fake-host.js';
 import { testState } from '../support/state.js';
 import { waitFor, waitForExit } from '../support/wait.js';
@@ -227,4 +233,32 @@ test('exec() joins a container that has divided its own group, where its first p
     await container.remove({ force: true });
     if (!wasHandedOn) writeFileSync(above, `-${controller}`);
   }
+});
+
+test('a state directory that others could have written to is not believed', async () => {
+  const open = mkdtempSync(join(tmpdir(), 'warren-open-'));
+  try {
+    chmodSync(open, 0o777);
+    assert.throws(() => openContainers(open), { code: 'ERR_STATE_DIRECTORY' });
+    chmodSync(open, 0o700);
+    chownSync(open, 12345, 12345);
+    assert.throws(() => openContainers(open), { code: 'ERR_STATE_DIRECTORY' });
+    chownSync(open, 0, 0);
+    symlinkSync(open, `${open}-link`);
+    assert.throws(() => openContainers(`${open}-link`), { code: 'ERR_STATE_DIRECTORY' });
+  } finally {
+    rmSync(`${open}-link`, { force: true });
+    rmSync(open, { recursive: true });
+  }
+});
+
+test('a container without its config.json is reported, and can be removed', async () => {
+  const container = await store.create(['true'], { rootfs });
+  rmSync(join(container.directory, 'config.json'));
+  assert.deepEqual(
+    store.listAll().damaged.map(({ id }) => id),
+    [container.id],
+  );
+  await store.removeDamaged(container.id);
+  assert.deepEqual(store.listAll(), { containers: [], damaged: [] });
 });

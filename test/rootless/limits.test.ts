@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -28,7 +29,7 @@ interface Delegation extends AsyncDisposable {
 
 /** A control group that root has given to the user, as systemd does with Delegate=yes, and a leaf of it to start from. */
 function delegate(user: PlainUser, mountPoint: string): Delegation {
-  const path = join(mountPoint, `rootless-${process.pid}`);
+  const path = join(mountPoint, `rootless-${randomBytes(6).toString('hex')}`);
   const leaf = join(path, 'session');
   for (const each of [path, leaf]) {
     mkdirSync(each);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { linesOf } from '../support/container.js';
 import { assertFakeHost } from '../support/fake-host.js';
+import { waitFor } from '../support/wait.js';
 import { COUNT, START, rangedUser } from './support.js';
 
 assertFakeHost();
@@ -140,4 +141,50 @@ test('a container that is started again has its ids again', async () => {
   assert.deepEqual(mapsOf(stdout), [...map, ...map]);
   const removed = await user.warren(['rm', 'again']);
   assert.equal(removed.code, 0, removed.stderr);
+});
+
+test('a group that the map does not hold is refused before anything is made', async () => {
+  using user = rangedUser();
+  const { code, stderr } = await user.warren([
+    ...['run', '--uidmap', `0:${START}:10`, '--group-add', '50', '--', 'true'],
+  ]);
+  assert.equal(code, 125);
+  assert.match(stderr, /Cannot add the group 50: .*does not map that id/);
+});
+
+test('a map without the own id is what is blamed when the user’s own directories cannot be entered', async () => {
+  using user = rangedUser();
+  const { code, stderr } = await user.warren(['run', '-d', '--uidmap', `0:${START}:10`, '--', 'true']);
+  assert.equal(code, 125);
+  assert.match(stderr, new RegExp(`your own id ${user.uid} is not in the map`));
+  assert.equal((await user.warren(['ps', '-aq'])).stdout, '');
+});
+
+test('cp shows and gives owners as they are in the container, where they are the user’s to give', async () => {
+  using user = rangedUser();
+  const script = 'mkdir /usr/work; touch /usr/work/file; chown 33:44 /usr/work/file; exec sleep 1000';
+  const started = await user.warren(['run', '-d', '--name', 'copied', '--', 'sh', '-c', script]);
+  assert.equal(started.code, 0, started.stderr);
+  const owners = async (): Promise<string[]> => {
+    const command = `"$0" cp copied:/usr/work - | tar --numeric-owner -tv`;
+    const { stdout } = await user.run(['sh', '-c', command, join(user.home, '../checkout/warren')]);
+    return linesOf(stdout).map((line) => line.split(/ +/)[1] ?? '');
+  };
+  await waitFor('the owner', async () => ((await owners()).includes('33/44') ? true : undefined));
+  assert.deepEqual(await owners(), ['0/0', '33/44']);
+  const copied = await user.warren(['cp', '/etc/hostname', 'copied:/usr/work/mine']);
+  assert.equal(copied.code, 0, copied.stderr);
+  assert.doesNotMatch(copied.stderr, /not copied as it is/);
+  const { stdout } = await user.warren(['exec', 'copied', 'stat', '-c', '%u:%g', '/usr/work/mine']);
+  assert.equal(stdout, '0:0\n');
+  await user.warren(['rm', '-f', 'copied']);
+});
+
+test('ports of an ordinary user’s container are refused, and it is said that there is loopback only', async () => {
+  using user = rangedUser();
+  const { code, stderr } = await user.warren(['run', '-d', '-p', '8080:80', '--', 'true']);
+  assert.equal(code, 125);
+  assert.match(stderr, /loopback only/);
+  const { stdout } = await user.warren(['run', '--', 'ls', '/sys/class/net']);
+  assert.equal(stdout, 'lo\n');
 });

@@ -131,13 +131,12 @@ function sliceOf(value: unknown, ...bounds: readonly unknown[]): unknown {
   const isString = typeof value === 'string';
   if (!isString && !Array.isArray(value))
     throw new Fault(`slice takes a string or a list, and was given ${describeKind(value)}`);
-  const whole: Buffer | readonly unknown[] = isString ? Buffer.from(value) : (value as unknown[]);
+  const whole = isString ? Buffer.from(value) : (value as readonly unknown[]);
   const end = to ?? whole.length;
   if (from < 0 || end > whole.length || from > end) {
     throw new Fault(`slice ${from} to ${end} is out of range: the length is ${whole.length}`);
   }
-  const part = whole.slice(from, end);
-  return isString ? part.toString() : part;
+  return Buffer.isBuffer(whole) ? whole.subarray(from, end).toString() : whole.slice(from, end);
 }
 
 /** A space between two neighbours of which neither is a string. */
