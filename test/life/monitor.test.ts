@@ -163,7 +163,7 @@ async function withSmallDisk(
   body: (root: string, small: ContainerStore) => Promise<void>,
 ): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'warren-full-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', root]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'tmpfs', root]);
   const small = openContainers(root);
   try {
     await body(root, small);
