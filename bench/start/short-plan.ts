@@ -6,8 +6,12 @@ import { Launch } from '../../src/runtime/launch.js';
 export function shortPlan(rootfs: string): Plan {
   return {
     steps: [
-      { op: 'clone', kinds: ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'], undumpable: false,
-      sibling: false },
+      {
+        op: 'clone',
+        kinds: ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
+        undumpable: false,
+        sibling: false,
+      },
       { op: 'supervise', orphans: false, termios: undefined },
       { op: 'enter', userNamespace: 'none' },
       { op: 'propagation' },
