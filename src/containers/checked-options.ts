@@ -12,8 +12,11 @@ import type {
   StoredNetworking,
   StoredOptions,
 } from './record.js';
-import { parseAddHost, parsePortSpec, type NetworkRequest } from '../network/index.js';
-import { parseNetworkRequest } from './network.js';
+// Not by its index: who makes a container without a network has no need of netlink.
+import { parseAddHost } from '../network/hosts-file.js';
+import { parseNetworkSpec } from '../network/network-spec.js';
+import { parsePortSpec } from '../network/port-spec.js';
+import type { NetworkRequest } from '../network/prepare.js';
 
 type Checked = Pick<
   ContainerRecord,
@@ -80,6 +83,17 @@ export function checkCreateOptions(given: CreateOptions): Checked {
   };
 }
 
+function readNetwork(text: string): NetworkRequest {
+  const choice = parseNetworkSpec(text);
+  if (choice.mode === 'network') return choice.request;
+  throw invalid(
+    'ERR_NETWORK_REQUEST',
+    `Cannot use the network ${quote(text)}`,
+    'it is the name of a mode',
+    'name a network, or give the mode instead of networks',
+  );
+}
+
 /** @throws {WarrenError} `ERR_NETWORK_REQUEST`, `ERR_PORT_SPEC`, `ERR_ADD_HOST`. */
 function checkNetworking(
   networks: readonly (NetworkRequest | string)[],
@@ -110,7 +124,7 @@ function checkNetworking(
   for (const spec of others.publish ?? []) parsePortSpec(spec);
   for (const host of others.addHosts ?? []) parseAddHost(host, '0.0.0.0');
   return {
-    networks: networks.map((each) => (typeof each === 'string' ? parseNetworkRequest(each) : each)),
+    networks: networks.map((each) => (typeof each === 'string' ? readNetwork(each) : each)),
     ...(Object.fromEntries(given) as Omit<StoredNetworking, 'networks'>),
   };
 }

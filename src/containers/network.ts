@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { WarrenError, quote } from '../errors.js';
+import { WarrenError } from '../errors.js';
 import { newNetworkNamespace, signalPidfd } from '../native/index.js';
 import {
   attachAll,
@@ -303,28 +303,4 @@ function bindFile(source: string, target: string, readOnly: boolean): BindMount 
     nosuid: true,
     nodev: true,
   };
-}
-
-/** docker's `--network NET[:ip=…,mac=…,alias=…]`. @throws {WarrenError} `ERR_NETWORK_REQUEST`. */
-export function parseNetworkRequest(text: string): NetworkRequest {
-  const colon = text.indexOf(':');
-  if (colon < 0) return { network: text };
-  const request: { network: string; ip?: string; ip6?: string; mac?: string; aliases?: string[] } = {
-    network: text.slice(0, colon),
-  };
-  for (const part of text.slice(colon + 1).split(',')) {
-    const equals = part.indexOf('=');
-    const key = part.slice(0, equals);
-    const value = part.slice(equals + 1);
-    if (equals > 0 && key === 'alias') request.aliases = [...(request.aliases ?? []), value];
-    else if (equals > 0 && (key === 'ip' || key === 'ip6' || key === 'mac')) request[key] = value;
-    else {
-      throw new WarrenError('ERR_NETWORK_REQUEST', `Cannot read the network ${quote(text)}`, {
-        kind: 'invalid-argument',
-        why: `${quote(part)} is none of ip=, ip6=, mac= and alias=`,
-        fix: 'write NET:ip=10.90.0.5,alias=db',
-      });
-    }
-  }
-  return request;
 }

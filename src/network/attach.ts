@@ -1,11 +1,17 @@
 /** Puts containers into networks. */
 import { closeSync, fstatSync } from 'node:fs';
-import { links, type NetworkNamespace, openNetlink, routes, type NetlinkSocket } from '../netlink/index.js';
+import {
+  links,
+  type NetworkNamespace,
+  openNetlink,
+  routes,
+  type NetlinkSocket,
+  openNetworkNamespace,
+} from '../netlink/index.js';
 import { attachOne, type AttachContext } from './attach-one.js';
 import { checkContainerId } from './container-id.js';
 import { detachOne } from './detach.js';
 import type { Endpoint, PublishedPort } from './endpoint.js';
-import { openNamespace } from './namespace.js';
 import { canPublish, type NetworkPlan } from './prepare.js';
 import { publishPorts } from './publish.js';
 import type { NetworkRecord } from './record.js';
@@ -42,7 +48,7 @@ export async function attachAll(
   checkContainerId(container);
   if (plan.attachments.length === 0) return [];
   const isRunning = options.running === true;
-  const fd = openNamespace(namespace);
+  const fd = openNetworkNamespace(namespace);
   const done: Endpoint[] = [];
   const sockets: NetlinkSocket[] = [];
   try {

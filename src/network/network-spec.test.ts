@@ -26,6 +26,7 @@ test('parseNetworkSpec() refuses what it cannot mean', () => {
   for (const text of [
     '',
     ':ip=1.2.3.4',
+    'lab:',
     'lab:ip',
     'lab:ip=',
     'lab:toString=1',

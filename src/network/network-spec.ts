@@ -39,11 +39,11 @@ export function parseNetworkSpec(text: string): NetworkChoice {
   const isLong = text.startsWith('name=');
   const colon = text.indexOf(':');
   const name = isLong ? '' : colon < 0 ? text : text.slice(0, colon);
-  const settings = isLong ? text : colon < 0 ? '' : text.slice(colon + 1);
+  const settings = isLong ? text : colon < 0 ? undefined : text.slice(colon + 1);
   const found: { network: string; ip?: string; ip6?: string; mac?: string; aliases?: string[] } = {
     network: name,
   };
-  for (const part of settings === '' ? [] : settings.split(',')) {
+  for (const part of settings?.split(',') ?? []) {
     const at = part.indexOf('=');
     const [key, value] = [part.slice(0, at), part.slice(at + 1)];
     if (at <= 0 || value === '') throw bad(`${quote(part)} is not KEY=VALUE`);

@@ -1,6 +1,6 @@
 /** Netlink sockets in any network namespace. */
 export { errnoName, NetlinkError } from './error.js';
-export { type NetworkNamespace } from './namespace.js';
+export { openNetworkNamespace, type NetworkNamespace } from './namespace.js';
 export { netlinkRequest, type NetlinkRequest } from './request.js';
 export {
   type BatchResult,

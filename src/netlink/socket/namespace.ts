@@ -12,7 +12,7 @@ export type NetworkNamespace = { readonly fd: number } | { readonly path: string
 export function withNamespace<T>(namespace: NetworkNamespace | undefined, use: (fd: number) => T): T {
   if (namespace === undefined) return use(-1);
   if ('fd' in namespace) return use(namespace.fd);
-  const fd = openNamespace('path' in namespace ? namespace.path : `/proc/${namespace.pid}/ns/net`);
+  const fd = openNetworkNamespace(namespace);
   try {
     return use(fd);
   } finally {
@@ -20,7 +20,14 @@ export function withNamespace<T>(namespace: NetworkNamespace | undefined, use: (
   }
 }
 
-function openNamespace(path: string): number {
+/**
+ * A descriptor of a network namespace: for the caller to close, unless it was given as one.
+ *
+ * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`
+ */
+export function openNetworkNamespace(namespace: NetworkNamespace): number {
+  if ('fd' in namespace) return namespace.fd;
+  const path = 'path' in namespace ? namespace.path : `/proc/${namespace.pid}/ns/net`;
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {

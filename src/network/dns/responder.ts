@@ -3,9 +3,8 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
-import { codec, type NetworkNamespace, nft, openNetlink } from '../../netlink/index.js';
+import { codec, type NetworkNamespace, nft, openNetlink, openNetworkNamespace } from '../../netlink/index.js';
 import { netlinkAddon } from '../../native/index.js';
-import { openNamespace } from '../namespace.js';
 import { forward, type ForwardOptions, framed } from './forward.js';
 import { readQuery, type Query, writeAnswer, writeRefusal } from './message.js';
 import { answerFrom, type DnsZone } from './zone.js';
@@ -44,7 +43,7 @@ const table = { family: 'ip', table: 'warren_dns' } as const;
  * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`, `ERR_NETLINK`
  */
 export async function startDns(options: DnsOptions): Promise<DnsResponder> {
-  const fd = openNamespace(options.namespace);
+  const fd = openNetworkNamespace(options.namespace);
   const state: State = { options, turn: 0, forwarded: 0, connections: new Set() };
   const open: { close: () => Promise<void> }[] = [];
   const close = async (): Promise<void> => {

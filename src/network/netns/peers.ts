@@ -8,8 +8,8 @@ import {
   nsidOf,
   openNetlink,
   type NetlinkSocket,
+  openNetworkNamespace,
 } from '../../netlink/index.js';
-import { openNamespace } from '../namespace.js';
 
 /** A namespace that an end may be in. */
 export interface NamespacePlace {
@@ -33,7 +33,7 @@ export class PeerFinder {
   constructor(places: readonly NamespacePlace[]) {
     for (const place of places) {
       try {
-        this.#open.push({ place, fd: openNamespace({ path: place.path }) });
+        this.#open.push({ place, fd: openNetworkNamespace({ path: place.path }) });
       } catch {
         // It has ended.
       }

@@ -22,8 +22,8 @@ import {
   routes,
   type Rule,
   rules,
+  openNetworkNamespace,
 } from '../../netlink/index.js';
-import { openNamespace } from '../namespace.js';
 
 export interface SocketView extends InetSocket {
   /** Who has it open; one of several. */
@@ -53,7 +53,7 @@ export async function readNetns(
   namespace: NetworkNamespace,
   pids: readonly number[] = [],
 ): Promise<NetnsSnapshot> {
-  const fd = openNamespace(namespace);
+  const fd = openNetworkNamespace(namespace);
   const open: NetlinkSocket[] = [];
   const socket = (protocol: 'route' | 'netfilter' | 'sock_diag'): NetlinkSocket => {
     const made = openNetlink(protocol, { namespace: { fd } });

@@ -17,6 +17,7 @@ import {
   nft,
   openNetlink,
   setLinkRequest,
+  openNetworkNamespace,
 } from '../../netlink/index.js';
 import {
   addressNumber,
@@ -28,7 +29,6 @@ import {
   usable,
 } from '../address.js';
 import { ensureForwarding } from '../forwarding.js';
-import { openNamespace } from '../namespace.js';
 
 export interface WireOptions {
   /** How `ip -n` or `nsenter` would name the namespace, for the commands shown. */
@@ -185,7 +185,7 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
 
 /** Carries out the steps in their order. */
 export async function carryOutWire(steps: readonly WireStep[], namespace: NetworkNamespace): Promise<void> {
-  const fd = openNamespace(namespace);
+  const fd = openNetworkNamespace(namespace);
   const sockets: NetlinkSocket[] = [];
   try {
     const host = openNetlink('route');
