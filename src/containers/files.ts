@@ -13,35 +13,13 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
-import { basename, isAbsolute, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WarrenError, invalid, quote } from '../errors.js';
+import { WarrenError, quote } from '../errors.js';
 import { LOCK_EX, LOCK_NB, LOCK_SH, flock } from '../native/index.js';
 import type { ContainerRecord } from './record.js';
 
 export const containerId = /^[0-9a-f]{64}$/;
-
-/**
- * Where containers are kept: `WARREN_STATE`, else `/var/lib/warren` for root and `~/.local/share/warren` for others.
- *
- * @throws {WarrenError} `ERR_STATE_DIRECTORY` for a relative path.
- */
-export function stateRoot(env: NodeJS.ProcessEnv = process.env): string {
-  const chosen = env['WARREN_STATE'];
-  if (chosen !== undefined && chosen !== '') {
-    if (isAbsolute(chosen)) return resolve(chosen);
-    throw invalid(
-      'ERR_STATE_DIRECTORY',
-      `Cannot keep containers in ${quote(chosen)}`,
-      'WARREN_STATE is not an absolute path',
-      'give one that begins with /',
-    );
-  }
-  return process.geteuid?.() === 0
-    ? '/var/lib/warren'
-    : join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local/share'), 'warren');
-}
 
 /**
  * What others can write to is not believed: root would follow their links, and start what they have written down.

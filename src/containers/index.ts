@@ -1,9 +1,15 @@
 export type { AttachOptions, Attachment } from './attach.js';
 export { parseLogOptions, parseRestartPolicy } from './checked-options.js';
+export {
+  connectNetwork,
+  disconnectNetwork,
+  publishContainerPorts,
+  unpublishContainerPorts,
+} from './connect-network.js';
 export { DetachedContainer } from './container.js';
 export type { ContainerEvent } from './events.js';
 export type { ExecOptions, SpawnOptions } from './exec.js';
-export { stateRoot } from './files.js';
+export { stateRoot } from '../state-root.js';
 export { inspectContainer, inspectRunning, type InspectedContainer } from './inspect.js';
 export type { LogEntry, LogFrame, LogPosition, LogStream, ReadLogOptions } from './log/read.js';
 export type * from './options.js';

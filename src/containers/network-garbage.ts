@@ -8,7 +8,8 @@ import {
   listNetworks,
   type NetworkGarbage,
 } from '../network/index.js';
-import { isMonitored, stateRoot, tryLock, type FileLock } from './files.js';
+import { isMonitored, tryLock, type FileLock } from './files.js';
+import { stateRoot } from '../state-root.js';
 import { collectHosts } from './network-hosts.js';
 
 /**

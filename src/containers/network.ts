@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { WarrenError } from '../errors.js';
 import { newNetworkNamespace, signalPidfd } from '../native/index.js';
+import { openNetlink, setLink } from '../netlink/index.js';
 import {
   attachAll,
   detachAll,
@@ -63,6 +64,8 @@ export async function setUpNetwork(
   const fd = newNetworkNamespace();
   try {
     const attachments = await withRoom(root, async () => attachAll(plan, { fd }, id));
+    // It was taken out of its last one: as `--network none` then.
+    if (attachments.length === 0) await bringLoopbackUp(fd);
     const hostname = options.hostname ?? id.slice(0, 12);
     const binds = writeFiles(root, directory, { id, hostname, networking, attachments });
     return { fd, attachments, binds };
@@ -137,6 +140,15 @@ export function joinNetwork(
     namespaces: { ...config.namespaces, net: { from: 'path', path: MONITOR_NETWORK } },
     mounts: [...binds, ...config.mounts],
   };
+}
+
+async function bringLoopbackUp(fd: number): Promise<void> {
+  const socket = openNetlink('route', { namespace: { fd } });
+  try {
+    await setLink(socket, 'lo', { up: true });
+  } finally {
+    socket.close();
+  }
 }
 
 /** A network that is full, or a port that is taken: perhaps by somebody who is dead. */

@@ -24,7 +24,6 @@ import {
   recordText,
   shareDirectory,
   stateError,
-  stateRoot,
   takeName,
 } from './files.js';
 import { inventName } from './names.js';
@@ -32,6 +31,7 @@ import { withoutSharing } from './network-mode.js';
 import type { CreateOptions } from './options.js';
 import type { ContainerRecord, ContainerSnapshot } from './record.js';
 import { readSnapshot } from './snapshot.js';
+import { stateRoot } from '../state-root.js';
 import { STATUS_SIZE, isoNow } from './status.js';
 
 /** A container whose files cannot be understood; the others are not affected. */

@@ -1,6 +1,5 @@
 /** Makes and removes networks. */
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { quote, WarrenError } from '../errors.js';
 import { randomBytes } from '../native/index.js';
 import { nft, openNetlink } from '../netlink/index.js';
@@ -11,7 +10,6 @@ import { FIRST_GROUP } from './device-names.js';
 import { collectLocked } from './garbage.js';
 import { endpointsOf } from './endpoint.js';
 import { checkUsable } from './free-subnet.js';
-import { leasesDirectory } from './leases.js';
 import { withLock } from './lock.js';
 import { readSettings } from './settings.js';
 import {
@@ -24,7 +22,8 @@ import {
   type NetworkRecord,
   recordPath,
 } from './record.js';
-import { makeDirectory, writeDurably } from './state.js';
+import { makeRunDirectory, removeRunDirectory } from './run-directory.js';
+import { writeDurably } from './state.js';
 import {
   addRequests,
   deleteTable,
@@ -92,8 +91,7 @@ export async function createNetwork(
         labels: options.labels ?? {},
         options: options.options ?? {},
       };
-      makeDirectory(leasesDirectory(name));
-      makeDirectory(join(networkDirectory(name), 'endpoints'));
+      makeRunDirectory(name, id);
       try {
         await ensureDevice(socket, record, { fresh: true });
         // Last: from here on it is there, for restoreTable() too.
@@ -102,6 +100,7 @@ export async function createNetwork(
       } catch (error) {
         rmSync(recordPath(name), { force: true });
         await removeDevice(socket, record).catch(() => undefined);
+        removeRunDirectory(name);
         rmSync(networkDirectory(name), { recursive: true, force: true });
         throw error;
       }
@@ -160,6 +159,8 @@ export async function removeNetwork(nameOrId: string): Promise<NetworkRecord> {
       });
     }
     // The record first: what is left then is known to be garbage.
+    rmSync(recordPath(record.name), { force: true });
+    removeRunDirectory(record.name);
     rmSync(networkDirectory(record.name), { recursive: true, force: true });
     await removeFromTable(record);
     const socket = openNetlink('route');

@@ -1,6 +1,6 @@
 /** A container's place in a network, as it is kept. */
 import { join } from 'node:path';
-import { networkDirectory } from './record.js';
+import { runDirectory } from './run-directory.js';
 import { damaged, isThere, namesIn, readIfThere, removeFile, writeAtomically } from './state.js';
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';
@@ -39,7 +39,7 @@ export interface Endpoint {
 }
 
 export function endpointsDirectory(network: string): string {
-  return join(networkDirectory(network), 'endpoints');
+  return join(runDirectory(network), 'endpoints');
 }
 
 function endpointPath(network: string, container: string): string {

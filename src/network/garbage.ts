@@ -20,6 +20,7 @@ import { dropAddress, type LeaseHolder, leasesOf, startTimeOf } from './leases.j
 import { withLock } from './lock.js';
 import { namespacesInUse } from './namespaces-in-use.js';
 import { allRecords, networkDirectory, networkExists, type NetworkRecord } from './record.js';
+import { collectRunDirectories, removeRunDirectory } from './run-directory.js';
 import { allNames, namesIn, networksDirectory } from './state.js';
 import { endpointElements, networkElements, openTables, deleteRaw } from './table.js';
 import { shapes, type SetKind } from './table-shape.js';
@@ -127,9 +128,11 @@ function isHolderAlive({ pid, startTime }: LeaseHolder | Endpoint): boolean {
 function removeHalfMadeNetworks(removed: string[]): void {
   for (const name of namesIn(networksDirectory())) {
     if (name === 'lock' || networkExists(name)) continue;
+    removeRunDirectory(name);
     rmSync(networkDirectory(name), { recursive: true, force: true });
     removed.push(`half-made network ${name}`);
   }
+  removed.push(...collectRunDirectories(networksDirectory()));
 }
 
 /** `NAME.PID.NUMBER.tmp` of processes that have ended. */

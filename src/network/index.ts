@@ -7,10 +7,10 @@ export { detachAll, type DetachOptions, disconnectContainer, endpointsOfContaine
 export { type Endpoint, endpointsOf, type PortProtocol, type PublishedPort } from './endpoint.js';
 export { type SysctlChange } from './forwarding.js';
 export { collectNetworkGarbage, type GarbageOptions, type NetworkGarbage } from './garbage.js';
-export { formatPort, parsePortSpec, type PublishRequest } from './port-spec.js';
+export { formatPort, formatPublishRequest, parsePortSpec, type PublishRequest } from './port-spec.js';
 export { addPorts, portsOf, removePorts } from './ports.js';
 export { type NetworkChoice, parseNetworkSpec } from './network-spec.js';
-export { type NetworkPlan, type NetworkRequest, prepareNetworks } from './prepare.js';
+export { checkNetworkRequest, type NetworkPlan, type NetworkRequest, prepareNetworks } from './prepare.js';
 export {
   allRecords as listNetworks,
   getRecord as getNetwork,
@@ -21,7 +21,7 @@ export {
   type NetworkRecord,
   type NetworkSubnet,
 } from './record.js';
-export { ensureNetworkRules } from './restore.js';
+export { ensureNetworkRules, keepNetworkRules, type KeepRulesOptions } from './restore.js';
 export * from './dns/index.js';
 export { hostsFile, type HostsEntry, parseAddHost } from './hosts-file.js';
 export {

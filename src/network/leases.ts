@@ -2,7 +2,7 @@
  * Which addresses of a network are whose: one symbolic link an address, whose text says it. Of many who want one at the same
  * time exactly one makes the link, without a lock; and unlike a file, it is never there without its text.
  */
-import { readFileSync, readlinkSync, symlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readlinkSync, symlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalid, quote, WarrenError } from '../errors.js';
 import {
@@ -14,8 +14,9 @@ import {
   usable,
   type Block,
 } from './address.js';
-import { networkDirectory, type NetworkRecord, type NetworkSubnet } from './record.js';
-import { hasCode, namesIn, readIfThere, removeFile, writeAtomically } from './state.js';
+import { type NetworkRecord, type NetworkSubnet } from './record.js';
+import { runDirectory } from './run-directory.js';
+import { hasCode, namesIn, readIfThere, removeFile } from './state.js';
 
 /** Whose an address is: a container, and the process that is attaching it. */
 export interface LeaseHolder {
@@ -30,7 +31,7 @@ export interface Lease extends LeaseHolder {
 }
 
 export function leasesDirectory(network: string): string {
-  return join(networkDirectory(network), 'leases');
+  return join(runDirectory(network), 'leases');
 }
 
 /** Read once: it stays the same. */
@@ -70,7 +71,7 @@ export function takeAddress(
   const text = `${holder.container}:${holder.pid}:${holder.startTime}`;
   const directory = leasesDirectory(network.name);
   if (wanted !== undefined) {
-    const address = checkWanted(network, subnet, block, wanted);
+    const address = checkAddress(network, subnet, wanted);
     if (makeLink(join(directory, address), text)) return address;
     const holderNow = readLease(directory, address)?.container ?? '';
     throw new WarrenError('ERR_ADDRESS_IN_USE', `Cannot give the address ${address} to the container`, {
@@ -82,14 +83,14 @@ export function takeAddress(
   const gateway = subnet.gateway === undefined ? undefined : addressNumber(subnet.gateway);
   const { first, last } = rangeOf(subnet, block);
   // The one after the last that was given: the same address comes again as late as possible, and the search is short.
-  const hintPath = join(networkDirectory(network.name), `next-${block.family}`);
+  const hintPath = join(runDirectory(network.name), `next-${block.family}`);
   const hint = parseHint(readIfThere(hintPath));
   const start = hint !== undefined && hint >= first && hint <= last ? hint : first;
   for (const number of around(start, first, last)) {
     if (number === gateway) continue;
     const address = addressText(block.family, number);
     if (!makeLink(join(directory, address), text)) continue;
-    writeAtomically(hintPath, `${number + 1n}\n`);
+    writeHint(hintPath, number + 1n);
     return address;
   }
   throw new WarrenError(
@@ -124,11 +125,35 @@ function rangeOf(subnet: NetworkSubnet, block: Block): { first: bigint; last: bi
   };
 }
 
-function parseHint(text: string | undefined): bigint | undefined {
-  return text !== undefined && /^\d{1,39}\n$/.test(text) ? BigInt(text.trim()) : undefined;
+const HINT_DIGITS = 39;
+
+/**
+ * In place, always as long: to replace a file by another, as elsewhere, makes ext4 write the new one to the disk there and then.
+ * Two who write at the same time leave one of their numbers; whatever it says, an address is taken only if nobody has it.
+ */
+function writeHint(path: string, next: bigint): void {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    writeSync(fd, `${String(next).padStart(HINT_DIGITS)}\n`, 0);
+  } finally {
+    closeSync(fd);
+  }
 }
 
-function checkWanted(network: NetworkRecord, subnet: NetworkSubnet, block: Block, wanted: string): string {
+function parseHint(text: string | undefined): bigint | undefined {
+  return text !== undefined && /^ *\d{1,39}\n$/.test(text) ? BigInt(text.trim()) : undefined;
+}
+
+/**
+ * @returns It, as it is written everywhere.
+ * @throws {WarrenError} `ERR_ADDRESS_OUTSIDE`
+ */
+export function checkAddress(
+  network: Pick<NetworkRecord, 'name'>,
+  subnet: NetworkSubnet,
+  wanted: string,
+): string {
+  const block = parseBlock(subnet.subnet);
   const number = addressNumber(wanted);
   const address = addressText(familyOfAddress(wanted), number);
   const { first, last } = usable(block);

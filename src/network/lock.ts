@@ -3,11 +3,9 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WarrenError } from '../errors.js';
-import { flock } from '../native/index.js';
+import { flock, LOCK_EX, LOCK_NB } from '../native/index.js';
 import { makeDirectory, networksDirectory } from './state.js';
 
-const LOCK_EX = 2;
-const LOCK_NB = 4;
 /** Nothing that is done under the lock takes a second. */
 const PATIENCE_MS = 30_000;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatPort, parsePortSpec } from './port-spec.js';
+import { formatPort, formatPublishRequest, parsePortSpec } from './port-spec.js';
 
 const one = (
   hostIp: string | undefined,
@@ -55,4 +55,9 @@ test('formatPort() writes what parsePortSpec() reads', () => {
     const [request] = parsePortSpec(text);
     assert.equal(formatPort({ ...request!, hostPort: request!.hostPorts!.first }), text);
   }
+});
+
+test('formatPublishRequest() writes what parsePortSpec() reads', () => {
+  for (const text of ['80/tcp', '8080:80/tcp', '127.0.0.1::80/udp', '[::1]:8000-8009:80/sctp'])
+    assert.deepEqual(parsePortSpec(text).map(formatPublishRequest), [text]);
 });

@@ -76,6 +76,24 @@ function parseRange(text: string): { first: number; last: number } | undefined {
   return first >= 1 && last <= 65_535 && first <= last ? { first, last } : undefined;
 }
 
+/** As {@link parsePortSpec} reads it. */
+export function formatPublishRequest({ hostIp, hostPorts, containerPort, protocol }: PublishRequest): string {
+  const ports =
+    hostPorts === undefined
+      ? ''
+      : hostPorts.first === hostPorts.last
+        ? String(hostPorts.first)
+        : `${hostPorts.first}-${hostPorts.last}`;
+  // With an address the host's port has its place, also where it is left open.
+  const outside = hostIp === undefined && ports === '' ? '' : `${ports}:`;
+  return `${addressPart(hostIp)}${outside}${containerPort}/${protocol}`;
+}
+
+function addressPart(hostIp: string | undefined): string {
+  if (hostIp === undefined) return '';
+  return hostIp.includes(':') ? `[${hostIp}]:` : `${hostIp}:`;
+}
+
 /** As it is written on the command line. */
 export function formatPort(port: {
   hostIp?: string;
@@ -83,7 +101,5 @@ export function formatPort(port: {
   containerPort: number;
   protocol: PortProtocol;
 }): string {
-  const ip =
-    port.hostIp === undefined ? '' : port.hostIp.includes(':') ? `[${port.hostIp}]:` : `${port.hostIp}:`;
-  return `${ip}${port.hostPort}:${port.containerPort}/${port.protocol}`;
+  return `${addressPart(port.hostIp)}${port.hostPort}:${port.containerPort}/${port.protocol}`;
 }

@@ -4,8 +4,10 @@ import { openNetlink, type NetlinkSocket } from '../netlink/index.js';
 import { canonicalAddress, familyOfAddress } from './address.js';
 import { ensureDevice, mtuOfWayOut } from './device.js';
 import { ensureForwarding, type SysctlChange } from './forwarding.js';
+import { checkAddress } from './leases.js';
 import type { PublishRequest } from './port-spec.js';
 import { getRecord, type NetworkRecord } from './record.js';
+import { ensureRunDirectory } from './run-directory.js';
 import { ensureTable, openTables } from './table.js';
 
 /** docker's `--network NET[:ip=…,mac=…,alias=…]`, in fields. */
@@ -48,7 +50,7 @@ export async function prepareNetworks(
   options: { readonly publish?: readonly PublishRequest[] } = {},
 ): Promise<NetworkPlan> {
   const publish = options.publish ?? [];
-  const records = requests.map((request) => checkRequest(request, getRecord(request.network)));
+  const records = requests.map(checkNetworkRequest);
   const twice = records.find((record, index) => records.findIndex(({ id }) => id === record.id) !== index);
   if (twice) throw badRequest(twice.name, 'it is named twice');
   if (publish.length > 0 && !records.some(canPublish)) {
@@ -64,6 +66,7 @@ export async function prepareNetworks(
   try {
     const attachments: PlannedAttachment[] = [];
     for (const [index, record] of records.entries()) {
+      ensureRunDirectory(record.name);
       const device = await ensureDevice(socket, record);
       const { ip, ip6, mac, aliases = [] } = requests[index] as NetworkRequest;
       attachments.push({
@@ -115,10 +118,13 @@ async function mtuFor(
   return mtuOfWayOut(socket);
 }
 
-function checkRequest(request: NetworkRequest, record: NetworkRecord): NetworkRecord {
+/**
+ * @returns The network.
+ * @throws {WarrenError} `ERR_NETWORK_NOT_FOUND`, `ERR_NETWORK_REQUEST`, `ERR_ADDRESS_OUTSIDE`
+ */
+export function checkNetworkRequest(request: NetworkRequest): NetworkRecord {
+  const record = getRecord(request.network);
   const { ip, ip6, mac, aliases = [] } = request;
-  const has = (family: string): boolean =>
-    record.subnets.some(({ subnet }) => familyOfAddress(subnet) === family);
   for (const [address, family, name] of [
     [ip, 'inet', 'IPv4'],
     [ip6, 'inet6', 'IPv6'],
@@ -126,7 +132,9 @@ function checkRequest(request: NetworkRequest, record: NetworkRecord): NetworkRe
     if (address === undefined) continue;
     if (familyOfAddress(canonicalAddress(address)) !== family)
       throw badRequest(record.name, `${quote(address)} is no ${name} address`);
-    if (!has(family)) throw badRequest(record.name, `it has no ${name} subnet`);
+    const subnet = record.subnets.find((each) => familyOfAddress(each.subnet) === family);
+    if (!subnet) throw badRequest(record.name, `it has no ${name} subnet`);
+    checkAddress(record, subnet, address);
   }
   if (mac !== undefined && !/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(mac))
     throw badRequest(record.name, `${quote(mac)} is no unicast link-layer address`);

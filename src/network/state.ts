@@ -2,8 +2,10 @@
  * Where networks are kept, and how files are written so that a crash leaves the old or the new one.
  *
  *   networks/NAME/network.json       NetworkRecord (record.ts)
- *   networks/NAME/endpoints/ID.json  Endpoint (endpoint.ts), one for each container in it
- *   networks/NAME/leases/ADDRESS     whose the address is (leases.ts)
+ *   networks/NAME/run                below /run: what a reboot makes void (run-directory.ts)
+ *     endpoints/ID.json              Endpoint (endpoint.ts), one for each container in it
+ *     leases/ADDRESS                 whose the address is (leases.ts)
+ *     next-inet, next-inet6          where the search for a free address begins
  *   networks/lock                    held while a network is made or removed, and while ports of a container change
  */
 import {
@@ -19,16 +21,9 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { WarrenError } from '../errors.js';
-
-/** `WARREN_STATE`, else `/var/lib/warren` for root and `~/.local/share/warren` for others. */
-export function stateRoot(env: NodeJS.ProcessEnv = process.env): string {
-  const told = env['WARREN_STATE'];
-  if (told !== undefined && told !== '') return told;
-  return process.getuid?.() === 0 ? '/var/lib/warren' : join(homedir(), '.local/share/warren');
-}
+import { stateRoot } from '../state-root.js';
 
 /** The directory of all networks. */
 export function networksDirectory(root: string = stateRoot()): string {
@@ -90,7 +85,7 @@ export function allNames(path: string): string[] {
   try {
     return readdirSync(path);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
     throw error;
   }
 }
@@ -110,7 +105,12 @@ export function makeDirectory(path: string): void {
 }
 
 export function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (hasCode(error, 'ENOTDIR')) return false;
+    throw error;
+  }
 }
 
 export function hasCode(error: unknown, code: string): boolean {

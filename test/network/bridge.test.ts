@@ -264,7 +264,7 @@ test('killed at any moment of an attach, nothing is left that collectNetworkGarb
       [],
     );
     assert.doesNotMatch(oracle('nft', ['list', 'table', 'inet', 'warren']).stdout, /10\.79\.0/);
-    const directory = join(process.env['WARREN_STATE'] ?? '', 'networks/doomed');
+    const directory = join(process.env['WARREN_STATE'] ?? '', 'networks/doomed/run');
     assert.deepEqual(
       [...readdirSync(join(directory, 'leases')), ...readdirSync(join(directory, 'endpoints'))],
       [],

@@ -4,7 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { CreateOptions, DetachedContainer } from '../../src/containers/index.js';
-import { connectNetwork, disconnectNetwork } from '../../src/containers/connect-network.js';
+import {
+  connectNetwork,
+  disconnectNetwork,
+  publishContainerPorts,
+  unpublishContainerPorts,
+} from '../../src/containers/connect-network.js';
 import {
   addPorts,
   createNetwork,
@@ -248,7 +253,7 @@ test('connectNetwork() puts a running container into one more network, by name t
   const web = await run({ name: 'mobile', networks: ['lab'] });
   const there = await run({ networks: ['other'] });
   const made = await connectNetwork(root, 'mobile', { network: 'other', aliases: ['roamer'] });
-  assert.equal(made.interface, 'eth1');
+  assert.equal(made?.interface, 'eth1');
   assert.equal(await inside(there, 'ping -c1 -W2 roamer >/dev/null && echo yes'), 'yes');
   assert.equal(await inside(there, 'ping -c1 -W2 mobile >/dev/null && echo yes'), 'yes');
   await rejects(connectNetwork(root, 'mobile', { network: 'other' }), 'ERR_ALREADY_ATTACHED');
@@ -258,8 +263,59 @@ test('connectNetwork() puts a running container into one more network, by name t
   assert.equal(await inside(web, 'ls /sys/class/net'), 'eth0\nlo');
   const alone = await run({ network: 'none' });
   await rejects(connectNetwork(root, alone.id, { network: 'lab' }), 'ERR_NETWORK_REQUEST');
+});
+
+test('what connectNetwork() and disconnectNetwork() change is so at the next start, of one that does not run too', async () => {
+  const web = await run({ name: 'settler', networks: ['lab'], mac: '02:00:00:00:00:09' });
+  const there = await run({ networks: ['other'] });
+  await connectNetwork(root, 'settler', { network: 'other', aliases: ['roamer'] });
+  await web.restart();
+  assert.equal(await inside(web, 'ls /sys/class/net'), 'eth0\neth1\nlo');
+  assert.equal(await inside(web, 'cat /sys/class/net/eth0/address'), '02:00:00:00:00:09');
+  assert.equal(await inside(there, 'ping -c1 -W2 roamer >/dev/null && echo yes'), 'yes');
   await web.stop();
-  await rejects(connectNetwork(root, 'mobile', { network: 'other' }), 'ERR_CONTAINER_NOT_RUNNING');
+  await disconnectNetwork(root, 'settler', 'lab');
+  await rejects(disconnectNetwork(root, 'settler', 'lab'), 'ERR_NOT_ATTACHED');
+  await rejects(connectNetwork(root, 'settler', { network: 'other' }), 'ERR_ALREADY_ATTACHED');
+  await rejects(connectNetwork(root, 'settler', { network: 'lab', ip6: 'fd00::9' }), 'ERR_ADDRESS_OUTSIDE');
+  await web.start();
+  assert.equal(await inside(web, 'ls /sys/class/net'), 'eth0\nlo');
+  assert.notEqual(await inside(web, 'cat /sys/class/net/eth0/address'), '02:00:00:00:00:09');
+  assert.equal(await inside(there, 'ping -c1 -W2 roamer >/dev/null && echo yes'), 'yes');
+  await createNetwork('fleeting');
+  await web.stop();
+  await connectNetwork(root, 'settler', { network: 'fleeting' });
+  await removeNetwork('fleeting');
+  await rejects(web.start(), 'ERR_NETWORK_NOT_FOUND');
+  await disconnectNetwork(root, 'settler', 'fleeting');
+  await disconnectNetwork(root, 'settler', 'other');
+  await web.start();
+  assert.equal(
+    await inside(web, 'ls /sys/class/net; ping -c1 -W2 127.0.0.1 >/dev/null && echo up'),
+    'lo\nup',
+  );
+});
+
+test('publishContainerPorts() and unpublishContainerPorts() change what its next starts publish too', async () => {
+  const web = await run({ name: 'trader', networks: ['lab'], publish: ['8191:80'] });
+  const [random] = await publishContainerPorts(root, 'trader', parsePortSpec('82'));
+  await publishContainerPorts(root, 'trader', parsePortSpec('8192:81'));
+  await unpublishContainerPorts(root, 'trader', [{ hostPort: 8191, protocol: 'tcp' }]);
+  assert.ok(random);
+  await web.restart();
+  const after = portsOf(web.id);
+  assert.deepEqual(
+    after.map(({ containerPort }) => containerPort),
+    [82, 81],
+  );
+  await unpublishContainerPorts(root, 'trader', [{ hostPort: after[0]?.hostPort ?? 0, protocol: 'tcp' }]);
+  await web.restart();
+  assert.deepEqual(portsOf(web.id), [{ hostPort: 8192, containerPort: 81, protocol: 'tcp' }]);
+  await rejects(publishContainerPorts(root, 'trader', parsePortSpec('8192:80')), 'ERR_PORT_IN_USE');
+  await web.stop();
+  await rejects(publishContainerPorts(root, 'trader', parsePortSpec('8193:80')), 'ERR_CONTAINER_NOT_RUNNING');
+  await web.start();
+  assert.equal(portsOf(web.id).length, 1);
 });
 
 test('--network container:NAME shares interfaces and names; one that does not run is refused', async () => {

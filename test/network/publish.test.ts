@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import {
   addPorts,
   createNetwork,
+  keepNetworkRules,
   parsePortSpec,
   portsOf,
   prepareNetworks,
@@ -11,6 +12,7 @@ import {
 } from '../../src/network/index.js';
 import { assertFakeHost } from '../support/fake-host.js';
 import { oracle } from '../support/oracle.js';
+import { waitFor } from '../support/wait.js';
 import { ask, box, neighbour, ownState, serve } from './support.js';
 
 assertFakeHost();
@@ -201,6 +203,39 @@ test('MISSION 2.8: a table that was flushed is restored by the next command, wit
   }
   await server.end();
   await web[Symbol.asyncDispose]();
+});
+
+test('keepNetworkRules() restores what somebody flushes, without a command; and nothing while nobody does', async () => {
+  const web = await box(['lab'], { publish: ['8111:80'] });
+  const server = await serve(web.pid, 80);
+  const list = () => oracle('nft', ['-s', 'list', 'table', 'inet', 'warren']).stdout;
+  const before = list();
+  oracle('nft', ['flush', 'ruleset']);
+  const end = new AbortController();
+  let restored = 0;
+  const keeping = keepNetworkRules({ signal: end.signal, onRestored: () => restored++ });
+  const times = async (count: number) =>
+    waitFor(`${count} restorations`, () => (restored === count ? true : undefined));
+  await times(1);
+  for (const [index, flush] of [
+    'flush ruleset',
+    'delete table inet warren',
+    'flush chain inet warren publish',
+  ].entries()) {
+    oracle('nft', flush.split(' '));
+    await times(index + 2);
+    assert.deepEqual(sorted(list()), sorted(before), flush);
+    assert.ok(ask(0, '127.0.0.1', 8111));
+  }
+  oracle('nft', ['add', 'table', 'ip', 'theirs']);
+  oracle('nft', ['delete', 'table', 'ip', 'theirs']);
+  const second = await box(['lab'], { publish: ['8112:80'] });
+  await second[Symbol.asyncDispose]();
+  await server.end();
+  await web[Symbol.asyncDispose]();
+  end.abort();
+  await keeping;
+  assert.equal(restored, 4);
 });
 
 function sorted(text: string): string[] {

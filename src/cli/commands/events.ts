@@ -57,7 +57,7 @@ Fields of templates: .Time .TimeNano .Type .Action .Status .ID .Scope .Actor.ID 
     const now = presentTime();
     const until = values.until === undefined ? undefined : parseTime('until', values.until, now);
     const since = values.since === undefined ? undefined : parseTime('since', values.since, now);
-    const { stateRoot } = await import('../../containers/files.js');
+    const { stateRoot } = await import('../../state-root.js');
     const { readEvents } = await import('../../containers/read-events.js');
     const { OutputStream } = await import('../format/stream.js');
     const output = new OutputStream();

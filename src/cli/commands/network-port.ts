@@ -14,7 +14,8 @@ export const portCommand = defineCommand({
   ],
   options: { json: { kind: 'flag', help: 'print one JSON array', group: 'Options' } },
   notes: `
-SPEC is that of run's -p: [IP:]HOST:CONTAINER[/tcp|udp|sctp], ranges, or CONTAINER alone for a free port.
+SPEC is that of run's -p: [IP:]HOST:CONTAINER[/tcp|udp|sctp], ranges, or CONTAINER alone for a free port. What is added and
+taken back is so at the next starts too.
 
   warren port web
   warren port add web 8080:80 127.0.0.1:8443:443
@@ -36,11 +37,13 @@ Connections that exist when a port is taken back go on until they end.`,
           'a container and a port are to be named',
           'see warren port --help',
         );
-      const id = await containerId(word);
+      const { publishContainerPorts, unpublishContainerPorts } =
+        await import('../../containers/connect-network.js');
+      const { stateRoot } = await import('../../state-root.js');
       ports =
         first === 'add'
-          ? await network.addPorts(id, specs.flatMap(network.parsePortSpec))
-          : await network.removePorts(id, specs.map(parseHostPort));
+          ? await publishContainerPorts(stateRoot(), word, specs.flatMap(network.parsePortSpec))
+          : await unpublishContainerPorts(stateRoot(), word, specs.map(parseHostPort));
     } else {
       ports = network
         .portsOf(await containerId(first))

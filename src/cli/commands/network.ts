@@ -183,7 +183,7 @@ const handlers: Readonly<Record<Action, (words: readonly string[], values: Value
   async connect(words, values) {
     const [name = '', word = ''] = expect('connect', words, 2, 2, 'NETWORK CONTAINER');
     const { connectNetwork } = await import('../../containers/connect-network.js');
-    const { stateRoot } = await import('../../containers/files.js');
+    const { stateRoot } = await import('../../state-root.js');
     const { ip, ip6, 'mac-address': mac, alias } = values;
     const made = await connectNetwork(stateRoot(), word, {
       network: name,
@@ -192,15 +192,16 @@ const handlers: Readonly<Record<Action, (words: readonly string[], values: Value
       ...(mac === undefined ? {} : { mac }),
       ...(alias === undefined ? {} : { aliases: alias }),
     });
-    if (values.json === true) printJson(made);
-    else writeText(STDOUT, `${made.interface} ${made.addresses.join(' ')}\n`);
+    if (values.json === true) printJson(made ?? null);
+    // One that does not run has nothing to show yet.
+    else if (made) writeText(STDOUT, `${made.interface} ${made.addresses.join(' ')}\n`);
     return 0;
   },
 
   async disconnect(words) {
     const [name = '', word = ''] = expect('disconnect', words, 2, 2, 'NETWORK CONTAINER');
     const { disconnectNetwork } = await import('../../containers/connect-network.js');
-    const { stateRoot } = await import('../../containers/files.js');
+    const { stateRoot } = await import('../../state-root.js');
     await disconnectNetwork(stateRoot(), word, name);
     return 0;
   },
@@ -241,7 +242,7 @@ async function containerNames(): Promise<ReadonlyMap<string, string>> {
 /** What has ended is in no network, though nobody may have noticed yet. */
 async function collectEnded(): Promise<void> {
   const { collectNetworks } = await import('../../containers/network-garbage.js');
-  const { stateRoot } = await import('../../containers/files.js');
+  const { stateRoot } = await import('../../state-root.js');
   await collectNetworks(stateRoot());
 }
 
