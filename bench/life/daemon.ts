@@ -1,4 +1,4 @@
-/** Docker's server, with a directory and a socket of its own. It touches neither devices nor rules. */
+/** Docker's server, with a directory and a socket of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
@@ -14,7 +14,8 @@ export interface Daemon {
 
 const PATIENCE_MS = 30_000;
 
-export async function startDaemon(scratch: string): Promise<Daemon> {
+/** @param networks Its bridge has this address, and it writes rules. Default: it touches neither devices nor rules. */
+export async function startDaemon(scratch: string, networks?: string): Promise<Daemon> {
   const base = join(scratch, 'docker');
   mkdirSync(base);
   const socket = join(base, 'sock');
@@ -30,8 +31,10 @@ export async function startDaemon(scratch: string): Promise<Daemon> {
         '--pidfile',
         join(base, 'pid'),
       ],
-      ...['--host', `unix://${socket}`, '--bridge', 'none', '--iptables=false', '--ip-forward=false'],
-      ...['--ip-masq=false', '--storage-driver', 'overlay2', '--log-level', 'error'],
+      ...['--host', `unix://${socket}`, '--storage-driver', 'overlay2', '--log-level', 'error'],
+      ...(networks === undefined
+        ? ['--bridge', 'none', '--iptables=false', '--ip-forward=false', '--ip-masq=false']
+        : ['--bip', networks]),
     ],
     { stdio: ['ignore', log, log] },
   );

@@ -1,5 +1,4 @@
 /** One attach: pair, bridge, address, default route, published port; the network, its NAT and the namespace are there. */
-import { spawnSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { newNetworkNamespace } from '../../src/native/index.js';
 import {
@@ -10,10 +9,12 @@ import {
   prepareNetworks,
 } from '../../src/network/index.js';
 import { summarize, type Summary } from '../start/measure.js';
+import { containerNetworkInterface, netavark } from './attach-peers.js';
 import { newId } from './box.js';
+import { runProgram as run } from './run-program.js';
 
 /** What comes before and after the attach is not timed. */
-interface Subject {
+export interface AttachSubject {
   readonly name: string;
   prepare(): void;
   attach(): void | Promise<void>;
@@ -22,7 +23,11 @@ interface Subject {
 
 export const ours = '**library** (leases and record included)';
 
-export async function measureAttach(rounds: number, onRound: (done: number) => void): Promise<Summary[]> {
+export async function measureAttach(
+  scratch: string,
+  rounds: number,
+  onRound: (done: number) => void,
+): Promise<Summary[]> {
   await createNetwork('attach', { subnets: ['10.100.0.0/20'] });
   makeByHand();
   const subjects = [
@@ -30,6 +35,8 @@ export async function measureAttach(rounds: number, onRound: (done: number) => v
     library('library, without a published port', true),
     byHand('`ip` × 6, `nft` × 1', false),
     byHand('`ip -batch` × 2, `nft -f` × 1', true),
+    netavark(scratch),
+    containerNetworkInterface(scratch),
   ];
   const times = new Map(subjects.map((subject) => [subject, [] as number[]]));
   for (let round = -3; round < rounds; round++) {
@@ -46,7 +53,7 @@ export async function measureAttach(rounds: number, onRound: (done: number) => v
   return subjects.map((subject) => summarize(subject.name, times.get(subject) ?? []));
 }
 
-function library(name: string, isClosed: boolean): Subject {
+function library(name: string, isClosed: boolean): AttachSubject {
   let fd = -1;
   let id = '';
   const publish = isClosed ? [] : parsePortSpec('18080:80');
@@ -67,11 +74,6 @@ function library(name: string, isClosed: boolean): Subject {
   };
 }
 
-const run = (file: string, args: readonly string[], input = ''): void => {
-  const { status, stderr, error } = spawnSync(file, args, { input, encoding: 'utf8' });
-  if (status !== 0) throw error ?? new Error(`${file} ${args.join(' ')}: ${stderr}`);
-};
-
 function makeByHand(): void {
   for (const line of ['link add hand0 type bridge', 'addr add 10.101.0.1/24 dev hand0', 'link set hand0 up'])
     run('ip', line.split(' '));
@@ -86,7 +88,7 @@ function makeByHand(): void {
   );
 }
 
-function byHand(name: string, isBatch: boolean): Subject {
+function byHand(name: string, isBatch: boolean): AttachSubject {
   const netns = isBatch ? 'hand-b' : 'hand-a';
   const outside = ['link add vhand0 type veth peer name eth0 netns NS', 'link set vhand0 master hand0 up'];
   const inside = [

@@ -14,10 +14,13 @@ import { parseArgs } from 'node:util';
 import { readCgroupHierarchies } from '../../src/runtime/host.js';
 import type { Summary } from '../start/measure.js';
 import { makeRootfs } from '../start/rootfs.js';
+import { startDaemon, type Daemon } from '../life/daemon.js';
 import { measureAttach, ours } from './attach.js';
 import { measureMembers, measurePorts, type Growth } from './growth.js';
-import { concurrencies, measureStarts } from './starts.js';
-import { measureTraffic } from './traffic.js';
+import type { Box } from './box.js';
+import { runProgram } from './run-program.js';
+import { concurrencies, measureStarts, packRoot } from './starts.js';
+import { dockerPorts, measureTraffic, type DockerPair } from './traffic.js';
 
 const inside = 'WARREN_BENCH_CGROUP';
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
@@ -59,6 +62,8 @@ async function measure(parent: string): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'network-'));
   // Networks are kept below it as well.
   process.env['WARREN_STATE'] = join(scratch, 'state');
+  const missing: string[] = [];
+  let daemon: Daemon | undefined;
   try {
     mkdirSync('/run/netns');
     const loopback = spawnSync('ip', ['link', 'set', 'lo', 'up']);
@@ -67,17 +72,27 @@ async function measure(parent: string): Promise<void> {
     const dot = (): void => say('.');
     const { rounds } = effort;
     say(`bench: attach, ${rounds} rounds `);
-    const attach = await measureAttach(rounds, (done) => {
+    const attach = await measureAttach(scratch, rounds, (done) => {
       if (done % Math.ceil(rounds / 10) === 0) dot();
     });
     say('\nbench: growth');
     const members = await measureMembers(effort.members);
     const ports = await measurePorts(effort.ports);
     say('\nbench: traffic ');
-    const traffic = await measureTraffic(effort.traffic, dot);
+    daemon = await startDaemon(scratch, '10.109.0.1/20').catch((error: unknown) => {
+      missing.push((error as Error).message);
+      return undefined;
+    });
+    const pair = daemon && startPair(daemon, { scratch, rootfs });
+    const traffic = await measureTraffic(effort.traffic, pair, dot);
+    if (daemon) docker(daemon, 'rm', '-f', 'server', 'member');
     say('\nbench: starts per second ');
     const { seconds } = effort;
-    const starts = await measureStarts({ scratch, rootfs, cgroupParent: parent, seconds }, dot);
+    const starts = await measureStarts(
+      { scratch, rootfs, cgroupParent: parent, seconds, docker: daemon },
+      dot,
+    );
+    missing.push(...starts.missing);
     say('\n');
     const base = traffic[0] ?? { gbitPerSecond: NaN, connectionsPerSecond: NaN };
     process.stdout.write(
@@ -110,13 +125,30 @@ async function measure(parent: string): Promise<void> {
             ...concurrencies.map((_, index) => rates[index]?.toFixed(rates[index] < 10 ? 1 : 0) ?? ''),
           ]),
         ]),
-        ...(starts.missing.length === 0 ? [] : [`Left out: ${starts.missing.join('; ')}.`]),
+        ...(missing.length === 0 ? [] : [`Left out: ${missing.join('; ')}.`]),
         '',
       ].join('\n\n'),
     );
   } finally {
+    await daemon?.stop();
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function docker({ host }: Daemon, ...args: string[]): string {
+  return runProgram('docker', ['--host', host, ...args]).trim();
+}
+
+/** Two that idle; the host's programs measure between their namespaces. */
+function startPair(daemon: Daemon, place: { scratch: string; rootfs: string }): DockerPair {
+  docker(daemon, 'import', packRoot(place), 'idle');
+  const start = (name: string, ports: readonly string[]): Pick<Box, 'pid'> => {
+    docker(daemon, 'run', '-d', '--name', name, ...ports, 'idle', 'busybox', 'sleep', '3600');
+    return { pid: Number(docker(daemon, 'inspect', '--format', '{{.State.Pid}}', name)) };
+  };
+  const [server, member] = [start('server', dockerPorts()), start('member', [])];
+  const address = docker(daemon, 'inspect', '--format', '{{.NetworkSettings.IPAddress}}', 'server');
+  return { server, member, address };
 }
 
 function attachTable(summaries: readonly Summary[]): string {

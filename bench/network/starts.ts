@@ -1,10 +1,11 @@
-/** Whole containers, kept and removed at their end, with a network and without; and podman's. */
-import { spawnSync } from 'node:child_process';
+/** Whole containers, kept and removed at their end, with a network and without; podman's and docker's. */
 import { join } from 'node:path';
 import { openContainers, type CreateOptions } from '../../src/containers/index.js';
 import { createNetwork } from '../../src/network/index.js';
 import { measureThroughput, type Subject } from '../start/measure.js';
 import { makeCommand } from '../life/command.js';
+import type { Daemon } from '../life/daemon.js';
+import { runProgram } from './run-program.js';
 
 export interface Rate {
   readonly name: string;
@@ -20,6 +21,15 @@ export interface Surroundings {
   /** Of the containers' groups; its owner removes it. */
   readonly cgroupParent: string;
   readonly seconds: number;
+  /** With a network; undefined where it does not start. */
+  readonly docker: Daemon | undefined;
+}
+
+/** The root file system as an image of podman and docker. */
+export function packRoot({ scratch, rootfs }: Pick<Surroundings, 'scratch' | 'rootfs'>): string {
+  const tar = join(scratch, 'root.tar');
+  runProgram('tar', ['-cf', tar, '-C', rootfs, '.']);
+  return tar;
 }
 
 export async function measureStarts(
@@ -28,41 +38,53 @@ export async function measureStarts(
 ): Promise<{ readonly rates: readonly Rate[]; readonly missing: readonly string[] }> {
   await createNetwork('starts', { subnets: ['10.107.0.0/20'] });
   const { rootfs, scratch, cgroupParent, seconds } = surroundings;
-  const store = openContainers(join(scratch, 'state'));
-  const ours = (name: string, options: CreateOptions): Subject => ({
+  // In memory: ext4 looks at each inode removed in the last half minute for every new one, and here are thousands.
+  const store = openContainers('/run/starts');
+  const onDisk = openContainers(join(scratch, 'state'));
+  const ours = (name: string, options: CreateOptions, where = onDisk): Subject => ({
     name,
     async once() {
-      const container = await store.run(['true'], { rootfs, cgroupParent, autoRemove: true, ...options });
+      const container = await where.run(['true'], { rootfs, cgroupParent, autoRemove: true, ...options });
       const { exitCode } = await container.wait();
       if (exitCode !== 0) throw new Error(`${name} ended with ${exitCode}`);
     },
   });
   const rates: Rate[] = [];
+  const missing: string[] = [];
+  const measure = async (make: () => Subject | Promise<Subject>, at: readonly number[]): Promise<void> => {
+    try {
+      const subject = await make();
+      const found: number[] = [];
+      for (const concurrency of at) {
+        found.push(await measureThroughput(subject, concurrency, seconds));
+        onStep();
+      }
+      rates.push({ name: subject.name, rates: found });
+    } catch (error) {
+      missing.push((error as Error).message.trim().slice(0, 300));
+    }
+  };
   for (const subject of [
     ours('kept container, `network: "none"`', { network: 'none' }),
     ours('**kept container in a network**', { networks: ['starts'] }),
     ours('the same, with a published port', { networks: ['starts'], publish: ['80'] }),
-  ]) {
-    const found: number[] = [];
-    for (const concurrency of concurrencies) {
-      found.push(await measureThroughput(subject, concurrency, seconds));
-      onStep();
-    }
-    rates.push({ name: subject.name, rates: found });
-  }
-  const missing: string[] = [];
-  try {
-    const podman = await podmanSubject(surroundings);
-    const found: number[] = [];
-    for (const concurrency of [1, 8]) found.push(await measureThroughput(podman, concurrency, seconds));
-    rates.push({ name: podman.name, rates: found });
-  } catch (error) {
-    missing.push(`podman: ${(error as Error).message.trim().slice(0, 300)}`);
-  }
+    ours('in a network, state directory in memory', { networks: ['starts'] }, store),
+  ])
+    await measure(() => subject, concurrencies);
+  await measure(() => commandSubject(surroundings), [1, 8]);
+  await measure(async () => podmanSubject(surroundings), [1, 8]);
+  await measure(async () => dockerSubject(surroundings), [1, 8]);
   return { rates, missing };
 }
 
-async function podmanSubject({ scratch, rootfs, cgroupParent }: Surroundings): Promise<Subject> {
+function commandSubject({ scratch, rootfs, cgroupParent }: Surroundings): Subject {
+  const warren = makeCommand(join(import.meta.dirname, '../../../warren'), [], scratch);
+  const options = ['--rm', '--network', 'starts', '--rootfs', rootfs, '--cgroup-parent', cgroupParent];
+  return { name: '`./warren run --rm`', once: async () => warren('run', ...options, '--', 'true') };
+}
+
+async function podmanSubject(surroundings: Surroundings): Promise<Subject> {
+  const { scratch, cgroupParent } = surroundings;
   const podman = makeCommand(
     'podman',
     [
@@ -72,10 +94,7 @@ async function podmanSubject({ scratch, rootfs, cgroupParent }: Surroundings): P
     ],
     scratch,
   );
-  const tar = join(scratch, 'root.tar');
-  const { status, stderr } = spawnSync('tar', ['-cf', tar, '-C', rootfs, '.'], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(stderr);
-  await podman('import', tar, 'bench');
+  await podman('import', packRoot(surroundings), 'bench');
   await podman('network', 'create', '--subnet', '10.108.0.0/20', 'bench');
   const once = async (): Promise<void> => {
     const limits = ['--ulimit', 'host', '--cgroup-parent', cgroupParent];
@@ -83,4 +102,15 @@ async function podmanSubject({ scratch, rootfs, cgroupParent }: Surroundings): P
   };
   await once();
   return { name: '`podman run --rm` (runc)', once };
+}
+
+async function dockerSubject(surroundings: Surroundings): Promise<Subject> {
+  const { scratch, cgroupParent, docker: daemon } = surroundings;
+  if (!daemon) throw new Error('dockerd does not start');
+  const docker = makeCommand('docker', ['--host', daemon.host], scratch);
+  await docker('import', packRoot(surroundings), 'bench');
+  const once = async (): Promise<void> =>
+    docker('run', '--rm', '--cgroup-parent', cgroupParent, 'bench', 'true');
+  await once();
+  return { name: '`docker run --rm`', once };
 }

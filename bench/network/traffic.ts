@@ -17,11 +17,26 @@ export interface Traffic {
   readonly connectionsPerSecond: number;
 }
 
+/** Containers of docker's, as far as their network is concerned. */
+export interface DockerPair {
+  readonly server: Pick<Box, 'pid'>;
+  readonly member: Pick<Box, 'pid'>;
+  readonly address: string;
+}
+
+/** What docker is to publish of the server: these of the host, by these of the container. */
+export const dockerPorts = (): string[] => [IPERF, CONNECT].flatMap((port) => ['-p', `${port + 20}:${port}`]);
+
 const script = join(import.meta.dirname, 'connections.js');
 const IPERF = 5201;
 const CONNECT = 5202;
 
-export async function measureTraffic(seconds: number, onStep: () => void): Promise<Traffic[]> {
+/** @param docker Gives two containers of docker's, the first with the ports published as ours are; undefined: there is none. */
+export async function measureTraffic(
+  seconds: number,
+  docker: DockerPair | undefined,
+  onStep: () => void,
+): Promise<Traffic[]> {
   await createNetwork('traffic', { subnets: ['10.104.0.0/24'] });
   const boxes: Box[] = [];
   const box = async (): Promise<Box> => {
@@ -52,6 +67,24 @@ export async function measureTraffic(seconds: number, onStep: () => void): Promi
         address: '10.106.0.1',
         shift: 10,
       },
+      ...(docker
+        ? [
+            {
+              name: 'docker’s bridge, container to container',
+              from: docker.member,
+              to: docker.server,
+              address: docker.address,
+              shift: 0,
+            },
+            {
+              name: 'a port that docker publishes, from outside',
+              from: outside,
+              to: docker.server,
+              address: '10.106.0.1',
+              shift: 20,
+            },
+          ]
+        : []),
     ];
     const found: Traffic[] = [];
     for (const { name, from, to, address: target, shift } of ways) {
@@ -75,7 +108,7 @@ export async function measureTraffic(seconds: number, onStep: () => void): Promi
   }
 }
 
-function within(box: Box | undefined, command: readonly string[]): string {
+function within(box: Pick<Box, 'pid'> | undefined, command: readonly string[]): string {
   const words = box ? ['nsenter', '--net', '--target', String(box.pid), ...command] : command;
   const [file = '', ...args] = words;
   const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: 'utf8', timeout: 60_000 });
@@ -83,7 +116,7 @@ function within(box: Box | undefined, command: readonly string[]): string {
   return stdout;
 }
 
-function throughput(from: Box, address: string, port: number, seconds: number): number {
+function throughput(from: Pick<Box, 'pid'>, address: string, port: number, seconds: number): number {
   const text = within(from, [
     'iperf3',
     '-J',
@@ -99,7 +132,11 @@ function throughput(from: Box, address: string, port: number, seconds: number): 
 }
 
 /** @returns What ends it. */
-async function serve(box: Box, command: readonly string[], ready: RegExp): Promise<() => Promise<void>> {
+async function serve(
+  box: Pick<Box, 'pid'>,
+  command: readonly string[],
+  ready: RegExp,
+): Promise<() => Promise<void>> {
   const child = spawn('nsenter', ['--net', '--target', String(box.pid), ...command], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
