@@ -84,10 +84,7 @@ static void *go(void *data) {
   return NULL;
 }
 
-/*
- * A socket belongs for good to the namespace of the thread that made it. A thread of its own does it, so that no other
- * thread of Node's is ever in another namespace, not even for the time of a system call.
- */
+/* For work of its own length: the thread goes there, and ends there. */
 static int in_thread(void *(*body)(void *), struct visit *visit) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
@@ -108,9 +105,30 @@ static int in_thread(void *(*body)(void *), struct visit *visit) {
   return visit->fd;
 }
 
+/*
+ * A socket belongs for good to the namespace of the thread that made it. This thread goes there and comes back, which takes a
+ * tenth of the time of a thread's birth and death, and much less than that where the processors are busy. It goes only where it
+ * is sure to come back: entering the namespace that it is in is tried first, which needs the same permissions (a process with
+ * capabilities in its user namespace may be in a network namespace that belongs to another, and could not return).
+ */
 static int make_visit(struct visit *visit) {
-  if (visit->namespace >= 0) return in_thread(go, visit);
+  if (visit->namespace < 0) {
+    go(visit);
+    return visit->fd;
+  }
+  int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (home < 0 || setns(home, CLONE_NEWNET) < 0) {
+    if (home >= 0) close(home);
+    return in_thread(go, visit);
+  }
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   go(visit);
+  while (setns(home, CLONE_NEWNET) < 0)
+    if (errno != ENOMEM && errno != EINTR) abort();
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  close(home);
   return visit->fd;
 }
 
@@ -212,6 +230,45 @@ static napi_value new_network(napi_env env, napi_callback_info info) {
   struct visit visit = {.fd = -1};
   if (in_thread(leave_network, &visit) < 0) return throw_errno(env, visit.failed, visit.error);
   return make_int(env, visit.fd);
+}
+
+struct making {
+  napi_async_work work;
+  napi_deferred deferred;
+  struct visit visit;
+};
+
+static void make_network(napi_env env, void *data) {
+  (void)env;
+  in_thread(leave_network, &((struct making *)data)->visit);
+}
+
+static void network_made(napi_env env, napi_status status, void *data) {
+  (void)status;
+  struct making *making = data;
+  if (making->visit.fd >= 0) {
+    napi_resolve_deferred(env, making->deferred, make_int(env, making->visit.fd));
+  } else {
+    napi_value error;
+    throw_errno(env, making->visit.failed, making->visit.error);
+    napi_get_and_clear_last_exception(env, &error);
+    napi_reject_deferred(env, making->deferred, error);
+  }
+  napi_delete_async_work(env, making->work);
+  free(making);
+}
+
+/* newNetworkInBackground() → promise of the same, from libuv's pool. */
+static napi_value new_network_in_background(napi_env env, napi_callback_info info) {
+  (void)info;
+  napi_value promise, name;
+  struct making *making = calloc(1, sizeof *making);
+  making->visit.fd = -1;
+  napi_create_promise(env, &making->deferred, &promise);
+  napi_create_string_latin1(env, "warren.network", NAPI_AUTO_LENGTH, &name);
+  napi_create_async_work(env, NULL, name, make_network, network_made, making, &making->work);
+  napi_queue_async_work(env, making->work);
+  return promise;
 }
 
 /* socketIn(namespaceFd or -1, family, type, protocol) → fd, close-on-exec, non-blocking; netlink sockets are bound. */
@@ -573,6 +630,7 @@ void register_netlink(napi_env env, napi_value exports) {
   set_function(env, exports, "readIn", read_in);
   set_function(env, exports, "tunIn", tun_in);
   set_function(env, exports, "netlinkExchange", netlink_exchange);
+  set_function(env, exports, "newNetworkInBackground", new_network_in_background);
   set_function(env, exports, "netlinkSendInBackground", send_in_background);
   set_function(env, exports, "watchReadable", watch_readable);
   set_function(env, exports, "unwatch", unwatch);

@@ -1,6 +1,7 @@
 /** The state directory on disk: names, locks, and writes that are whole or not at all. */
 import {
   closeSync,
+  fsync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -11,10 +12,12 @@ import {
   renameSync,
   symlinkSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { WarrenError, quote } from '../errors.js';
 import { LOCK_EX, LOCK_NB, LOCK_SH, flock } from '../native/index.js';
 import type { ContainerRecord } from './record.js';
@@ -98,6 +101,19 @@ export function directoryEntries(path: string): string[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw stateError(path, error);
+  }
+}
+
+const sync = promisify(fsync);
+
+/** A new file. For the disk to have it, milliseconds, is waited without holding up anybody else. */
+export async function writeSynced(path: string, text: string): Promise<void> {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    writeFileSync(fd, text);
+    await sync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { WarrenError } from '../errors.js';
-import { newNetworkNamespace, signalPidfd } from '../native/index.js';
+import { newNetworkNamespaceInBackground, signalPidfd } from '../native/index.js';
 import { openNetlink, setLink } from '../netlink/index.js';
 import {
   attachAll,
@@ -61,7 +61,8 @@ export async function setUpNetwork(
   const requests = requestsOf(networking, name);
   const publish = (networking.publish ?? []).flatMap(parsePortSpec);
   const plan = await withRoom(root, async () => prepareNetworks(requests, { publish }));
-  const fd = newNetworkNamespace();
+  // Half of what the kernel has to do for a start: others may start meanwhile.
+  const fd = await newNetworkNamespaceInBackground();
   try {
     const attachments = await withRoom(root, async () => attachAll(plan, { fd }, id));
     // It was taken out of its last one: as `--network none` then.

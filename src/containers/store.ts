@@ -25,6 +25,7 @@ import {
   shareDirectory,
   stateError,
   takeName,
+  writeSynced,
 } from './files.js';
 import { inventName } from './names.js';
 import { withoutSharing } from './network-mode.js';
@@ -93,7 +94,7 @@ export class ContainerStore {
       writeFileSync(join(fresh, 'status'), Buffer.alloc(STATUS_SIZE), { mode: 0o600 });
       record = { ...parts, name: this.#take(wanted, id) };
       linkName(fresh, record.name);
-      writeFileSync(join(fresh, 'config.json'), recordText(record), { mode: 0o600, flush: true });
+      await writeSynced(join(fresh, 'config.json'), recordText(record));
       renameSync(fresh, directory);
     } catch (cause) {
       if (record) giveNameBack(this.root, record.name, id);

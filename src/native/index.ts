@@ -31,6 +31,7 @@ interface Addon extends CredentialsAddon, FileAddon, NamespaceAddon, NetlinkAddo
   disconnect(handle: LauncherHandle): void;
   flock(fd: number, operation: number): boolean;
   newNetwork(): number;
+  newNetworkInBackground(): Promise<number>;
   sealExecutable(path: string): number;
   openBelow(root: string, path: string, flags: number): number;
   pipe(ours: 0 | 1): [read: number, write: number];
@@ -138,6 +139,11 @@ export function disconnectMonitor(handle: LauncherHandle): void {
  */
 export function newNetworkNamespace(): number {
   return load().addon.newNetwork();
+}
+
+/** As {@link newNetworkNamespace}; meanwhile the event loop goes on. Takes 0.1 ms more. */
+export async function newNetworkNamespaceInBackground(): Promise<number> {
+  return load().addon.newNetworkInBackground();
 }
 
 export const LOCK_SH = 1;
