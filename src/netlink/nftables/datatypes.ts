@@ -19,6 +19,10 @@ export const dataTypes = {
   inet_service: [13, 2],
   icmp_type: [14, 1],
   tcp_flag: [15, 1],
+  dccp_pkttype: [16, 1],
+  mh_type: [17, 1],
+  /** A length of time, in milliseconds; `time` is a moment. nft(8) calls both time. */
+  duration: [18, 8],
   mark: [19, 4],
   iface_index: [20, 4],
   iface_type: [21, 2],

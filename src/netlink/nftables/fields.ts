@@ -1,85 +1,254 @@
-/** Where the fields of packets stand, by nft's names: facts of RFC 791, 8200, 9293, 768, 792, 4443, 826 and IEEE 802.3. */
+/**
+ * Where the fields of packets stand, by nft's names: facts of RFC 791, 8200, 9293, 768, 792, 4443, 826, 2236, 4302, 4303,
+ * 3173, 9260, 4340 and IEEE 802.3, 802.1Q.
+ */
 import { type DataType } from './datatypes.js';
 
 export type HeaderBase = 'link' | 'network' | 'transport';
 
+export interface BitField {
+  readonly name: string;
+  /** In bits from the header's begin. */
+  readonly offset: number;
+  readonly length: number;
+  readonly type: DataType;
+  /** Of ICMP: types of the message that this is a field of; the first that fits is taken where the type is not known. */
+  readonly when?: readonly string[];
+}
+
+type Row = readonly [name: string, offset: number, length: number, type: DataType, when?: string];
+
+/** By protocol, as `meta nfproto`, `meta protocol` or `meta l4proto` name it; `th` is any with ports. */
+const rows: Readonly<Record<string, readonly [HeaderBase, readonly Row[]]>> = {
+  ether: [
+    'link',
+    [
+      ['daddr', 0, 48, 'ether_addr'],
+      ['saddr', 48, 48, 'ether_addr'],
+      ['type', 96, 16, 'ether_type'],
+    ],
+  ],
+  vlan: [
+    'link',
+    [
+      ['pcp', 112, 3, 'integer'],
+      ['dei', 115, 1, 'integer'],
+      ['id', 116, 12, 'integer'],
+      ['type', 128, 16, 'ether_type'],
+    ],
+  ],
+  ip: [
+    'network',
+    [
+      ['version', 0, 4, 'integer'],
+      ['hdrlength', 4, 4, 'integer'],
+      ['dscp', 8, 6, 'dscp'],
+      ['ecn', 14, 2, 'ecn'],
+      ['length', 16, 16, 'integer'],
+      ['id', 32, 16, 'integer'],
+      ['frag-off', 48, 16, 'integer'],
+      ['ttl', 64, 8, 'integer'],
+      ['protocol', 72, 8, 'inet_proto'],
+      ['checksum', 80, 16, 'integer'],
+      ['saddr', 96, 32, 'ipv4_addr'],
+      ['daddr', 128, 32, 'ipv4_addr'],
+    ],
+  ],
+  ip6: [
+    'network',
+    [
+      ['version', 0, 4, 'integer'],
+      ['dscp', 4, 6, 'dscp'],
+      ['ecn', 10, 2, 'ecn'],
+      ['flowlabel', 12, 20, 'integer'],
+      ['length', 32, 16, 'integer'],
+      ['nexthdr', 48, 8, 'inet_proto'],
+      ['hoplimit', 56, 8, 'integer'],
+      ['saddr', 64, 128, 'ipv6_addr'],
+      ['daddr', 192, 128, 'ipv6_addr'],
+    ],
+  ],
+  arp: [
+    'network',
+    [
+      ['htype', 0, 16, 'integer'],
+      ['ptype', 16, 16, 'ether_type'],
+      ['hlen', 32, 8, 'integer'],
+      ['plen', 40, 8, 'integer'],
+      ['operation', 48, 16, 'arp_op'],
+      ['saddr ether', 64, 48, 'ether_addr'],
+      ['saddr ip', 112, 32, 'ipv4_addr'],
+      ['daddr ether', 144, 48, 'ether_addr'],
+      ['daddr ip', 192, 32, 'ipv4_addr'],
+    ],
+  ],
+  tcp: [
+    'transport',
+    [
+      ['sport', 0, 16, 'inet_service'],
+      ['dport', 16, 16, 'inet_service'],
+      ['sequence', 32, 32, 'integer'],
+      ['ackseq', 64, 32, 'integer'],
+      ['doff', 96, 4, 'integer'],
+      ['reserved', 100, 4, 'integer'],
+      ['flags', 104, 8, 'tcp_flag'],
+      ['window', 112, 16, 'integer'],
+      ['checksum', 128, 16, 'integer'],
+      ['urgptr', 144, 16, 'integer'],
+    ],
+  ],
+  udp: [
+    'transport',
+    [
+      ['sport', 0, 16, 'inet_service'],
+      ['dport', 16, 16, 'inet_service'],
+      ['length', 32, 16, 'integer'],
+      ['checksum', 48, 16, 'integer'],
+    ],
+  ],
+  udplite: [
+    'transport',
+    [
+      ['sport', 0, 16, 'inet_service'],
+      ['dport', 16, 16, 'inet_service'],
+      ['csumcov', 32, 16, 'integer'],
+      ['checksum', 48, 16, 'integer'],
+    ],
+  ],
+  sctp: [
+    'transport',
+    [
+      ['sport', 0, 16, 'inet_service'],
+      ['dport', 16, 16, 'inet_service'],
+      ['vtag', 32, 32, 'integer'],
+      ['checksum', 64, 32, 'integer'],
+    ],
+  ],
+  dccp: [
+    'transport',
+    [
+      ['sport', 0, 16, 'inet_service'],
+      ['dport', 16, 16, 'inet_service'],
+      ['type', 67, 4, 'dccp_pkttype'],
+    ],
+  ],
+  th: [
+    'transport',
+    [
+      ['sport', 0, 16, 'inet_service'],
+      ['dport', 16, 16, 'inet_service'],
+    ],
+  ],
+  icmp: [
+    'transport',
+    [
+      ['type', 0, 8, 'icmp_type'],
+      ['code', 8, 8, 'icmp_code'],
+      ['checksum', 16, 16, 'integer'],
+      ['gateway', 32, 32, 'integer', 'redirect'],
+      ['mtu', 48, 16, 'integer', 'destination-unreachable'],
+      ['id', 32, 16, 'integer'],
+      ['sequence', 48, 16, 'integer'],
+    ],
+  ],
+  igmp: [
+    'transport',
+    [
+      ['type', 0, 8, 'igmp_type'],
+      ['mrt', 8, 8, 'integer'],
+      ['checksum', 16, 16, 'integer'],
+      ['group', 32, 32, 'integer'],
+    ],
+  ],
+  icmpv6: [
+    'transport',
+    [
+      ['type', 0, 8, 'icmpv6_type'],
+      ['code', 8, 8, 'icmpv6_code'],
+      ['checksum', 16, 16, 'integer'],
+      ['parameter-problem', 32, 32, 'integer', 'parameter-problem'],
+      ['mtu', 32, 32, 'integer', 'packet-too-big'],
+      ['max-delay', 32, 16, 'integer', 'mld-listener-query'],
+      ['id', 32, 16, 'integer'],
+      ['sequence', 48, 16, 'integer'],
+    ],
+  ],
+  esp: [
+    'transport',
+    [
+      ['spi', 0, 32, 'integer'],
+      ['sequence', 32, 32, 'integer'],
+    ],
+  ],
+  ah: [
+    'transport',
+    [
+      ['nexthdr', 0, 8, 'inet_proto'],
+      ['hdrlength', 8, 8, 'integer'],
+      ['reserved', 16, 16, 'integer'],
+      ['spi', 32, 32, 'integer'],
+      ['sequence', 64, 32, 'integer'],
+    ],
+  ],
+  comp: [
+    'transport',
+    [
+      ['nexthdr', 0, 8, 'inet_proto'],
+      ['flags', 8, 8, 'bitmask'],
+      ['cpi', 16, 16, 'integer'],
+    ],
+  ],
+};
+
+/** Of a protocol that is known by its name. */
+export const protocolFields: ReadonlyMap<
+  string,
+  { readonly base: HeaderBase; readonly fields: readonly BitField[] }
+> = new Map(
+  Object.entries(rows).map(([protocol, [base, all]]) => [
+    protocol,
+    {
+      base,
+      fields: all.map(([name, offset, length, type, when]) => ({
+        name: `${protocol} ${name}`,
+        offset,
+        length,
+        type,
+        ...(when === undefined ? {} : { when: [when] }),
+      })),
+    },
+  ]),
+);
+
 export interface PayloadField {
   readonly name: string;
   readonly base: HeaderBase;
-  /** The protocol that must be there: as `meta nfproto`, `meta protocol` or `meta l4proto` name it; any for `th`. */
   readonly protocol: string;
+  /** In bytes. */
   readonly offset: number;
   readonly length: number;
   readonly type: DataType;
 }
 
-const rows: readonly (readonly [string, HeaderBase, number, number, DataType])[] = [
-  ['ether daddr', 'link', 0, 6, 'ether_addr'],
-  ['ether saddr', 'link', 6, 6, 'ether_addr'],
-  ['ether type', 'link', 12, 2, 'ether_type'],
-  ['vlan id', 'link', 14, 2, 'integer'],
-  ['ip tos', 'network', 1, 1, 'integer'],
-  ['ip length', 'network', 2, 2, 'integer'],
-  ['ip id', 'network', 4, 2, 'integer'],
-  ['ip frag-off', 'network', 6, 2, 'integer'],
-  ['ip ttl', 'network', 8, 1, 'integer'],
-  ['ip protocol', 'network', 9, 1, 'inet_proto'],
-  ['ip checksum', 'network', 10, 2, 'integer'],
-  ['ip saddr', 'network', 12, 4, 'ipv4_addr'],
-  ['ip daddr', 'network', 16, 4, 'ipv4_addr'],
-  ['ip6 length', 'network', 4, 2, 'integer'],
-  ['ip6 nexthdr', 'network', 6, 1, 'inet_proto'],
-  ['ip6 hoplimit', 'network', 7, 1, 'integer'],
-  ['ip6 saddr', 'network', 8, 16, 'ipv6_addr'],
-  ['ip6 daddr', 'network', 24, 16, 'ipv6_addr'],
-  ['arp htype', 'network', 0, 2, 'integer'],
-  ['arp ptype', 'network', 2, 2, 'ether_type'],
-  ['arp hlen', 'network', 4, 1, 'integer'],
-  ['arp plen', 'network', 5, 1, 'integer'],
-  ['arp operation', 'network', 6, 2, 'arp_op'],
-  ['arp saddr ether', 'network', 8, 6, 'ether_addr'],
-  ['arp saddr ip', 'network', 14, 4, 'ipv4_addr'],
-  ['arp daddr ether', 'network', 18, 6, 'ether_addr'],
-  ['arp daddr ip', 'network', 24, 4, 'ipv4_addr'],
-  ['tcp sport', 'transport', 0, 2, 'inet_service'],
-  ['tcp dport', 'transport', 2, 2, 'inet_service'],
-  ['tcp sequence', 'transport', 4, 4, 'integer'],
-  ['tcp ackseq', 'transport', 8, 4, 'integer'],
-  ['tcp flags', 'transport', 13, 1, 'tcp_flag'],
-  ['tcp window', 'transport', 14, 2, 'integer'],
-  ['udp sport', 'transport', 0, 2, 'inet_service'],
-  ['udp dport', 'transport', 2, 2, 'inet_service'],
-  ['udp length', 'transport', 4, 2, 'integer'],
-  ['sctp sport', 'transport', 0, 2, 'inet_service'],
-  ['sctp dport', 'transport', 2, 2, 'inet_service'],
-  ['udplite sport', 'transport', 0, 2, 'inet_service'],
-  ['udplite dport', 'transport', 2, 2, 'inet_service'],
-  ['dccp sport', 'transport', 0, 2, 'inet_service'],
-  ['dccp dport', 'transport', 2, 2, 'inet_service'],
-  ['th sport', 'transport', 0, 2, 'inet_service'],
-  ['th dport', 'transport', 2, 2, 'inet_service'],
-  ['icmp type', 'transport', 0, 1, 'icmp_type'],
-  ['icmp code', 'transport', 1, 1, 'icmp_code'],
-  ['icmp id', 'transport', 4, 2, 'integer'],
-  ['icmp sequence', 'transport', 6, 2, 'integer'],
-  ['icmpv6 type', 'transport', 0, 1, 'icmpv6_type'],
-  ['icmpv6 code', 'transport', 1, 1, 'icmpv6_code'],
-  ['icmpv6 id', 'transport', 4, 2, 'integer'],
-  ['icmpv6 sequence', 'transport', 6, 2, 'integer'],
-];
-
-export const payloadFields: readonly PayloadField[] = rows.map(([name, base, offset, length, type]) => ({
-  name,
-  base,
-  protocol: name.slice(0, name.indexOf(' ')),
-  offset,
-  length,
-  type,
-}));
+/** Fields of whole bytes, which a rule can be built with. */
+export const payloadFields: readonly PayloadField[] = [...protocolFields].flatMap(
+  ([protocol, { base, fields }]) =>
+    fields
+      .filter(({ offset, length }) => offset % 8 === 0 && length % 8 === 0)
+      .map(({ name, offset, length, type }) => ({
+        name,
+        base,
+        protocol,
+        offset: offset / 8,
+        length: length / 8,
+        type,
+      })),
+);
 
 /** What `meta KEY` gives. */
 export const metaTypes: Readonly<Record<string, DataType>> = {
   protocol: 'ether_type',
+  priority: 'classid',
   mark: 'mark',
   iif: 'iface_index',
   oif: 'iface_index',
@@ -87,6 +256,9 @@ export const metaTypes: Readonly<Record<string, DataType>> = {
   oifname: 'ifname',
   ibrname: 'ifname',
   obrname: 'ifname',
+  iifkind: 'ifname',
+  oifkind: 'ifname',
+  sdif: 'iface_index',
   sdifname: 'ifname',
   iiftype: 'iface_type',
   oiftype: 'iface_type',
@@ -97,9 +269,22 @@ export const metaTypes: Readonly<Record<string, DataType>> = {
   pkttype: 'pkt_type',
   iifgroup: 'devgroup',
   oifgroup: 'devgroup',
-  nftrace: 'boolean',
   rtclassid: 'realm',
+  secpath: 'boolean',
+  ibrvproto: 'ether_type',
+  time: 'time',
+  day: 'day',
+  hour: 'hour',
 };
+
+/** Keys that nft calls otherwise than the kernel's constants. */
+export const metaNames: Readonly<Record<string, string>> = { len: 'length', secpath: 'ipsec' };
+
+/** Bytes of what has no type of its own, where it is not four. */
+export const metaLengths: Readonly<Record<string, number>> = { hour: 4, ibrpvid: 2 };
+
+/** Numbers in network order although they come out of no packet. */
+export const bigEndianKeys: ReadonlySet<string> = new Set(['meta random', 'ct id', 'meta ibrvproto']);
 
 /** Keys that nft shows without `meta` before them. */
 export const bareMetaKeys: ReadonlySet<string> = new Set([
@@ -107,12 +292,8 @@ export const bareMetaKeys: ReadonlySet<string> = new Set([
   'oif',
   'iifname',
   'oifname',
-  'iiftype',
-  'oiftype',
   'iifgroup',
   'oifgroup',
-  'ibrname',
-  'obrname',
 ]);
 
 /** What `ct KEY` gives. */
@@ -121,6 +302,7 @@ export const ctTypes: Readonly<Record<string, DataType>> = {
   direction: 'ct_dir',
   status: 'ct_status',
   mark: 'mark',
+  expiration: 'duration',
   helper: 'string',
   l3proto: 'nf_proto',
   protocol: 'inet_proto',
@@ -133,3 +315,6 @@ export const ctTypes: Readonly<Record<string, DataType>> = {
   'ip6 saddr': 'ipv6_addr',
   'ip6 daddr': 'ipv6_addr',
 };
+
+/** Bytes of counters, which are longer than other numbers. */
+export const ctLengths: Readonly<Record<string, number>> = { packets: 8, bytes: 8, avgpkt: 8, zone: 2 };

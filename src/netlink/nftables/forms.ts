@@ -16,6 +16,7 @@ import {
   nfgenHeader,
   sbe32,
   string,
+  u32,
   u8,
 } from '../codec/index.js';
 
@@ -161,6 +162,8 @@ const quota = attributes({
   consumed: [4, be64],
 });
 
+const synproxy = attributes({ mss: [1, be16], wscale: [2, u8], flags: [3, be32] });
+
 /** The expressions that hold no other expression. */
 const simple = {
   immediate: attributes({ dreg: [1, register], data: [2, nftData] }),
@@ -298,8 +301,18 @@ const simple = {
   dup: attributes({ addr: [1, register], dev: [2, register] }),
   fwd: attributes({ dev: [1, register], addr: [2, register], nfproto: [3, be32] }),
   flow_offload: attributes({ name: [1, string] }),
-  synproxy: attributes({ mss: [1, be16], wscale: [2, u8], flags: [3, be32] }),
+  synproxy,
   last: attributes({ set: [1, be32], msecs: [2, be64] }),
+  osf: attributes({ dreg: [1, register], ttl: [2, u8], flags: [3, be32] }),
+  xfrm: attributes({
+    dreg: [1, register],
+    key: [
+      2,
+      enumeration(be32, { 'ip daddr': 1, 'ip6 daddr': 2, 'ip saddr': 3, 'ip6 saddr': 4, reqid: 5, spi: 6 }),
+    ],
+    dir: [3, enumeration(u8, { in: 0, out: 1 })],
+    spnum: [4, be32],
+  }),
   /** An extension of iptables, with the structure of its own. */
   match: attributes({ name: [1, string], rev: [2, be32], info: [3, binary] }),
   target: attributes({ name: [1, string], rev: [2, be32], info: [3, binary] }),
@@ -435,8 +448,33 @@ export const objectForm = messageForm('stateful object', nfgenHeader, {
   handle: [6, be64],
   userdata: [8, binary],
 });
-export const objectTypes = { counter: 1, quota: 2, limit: 4 } as const;
-export const objectData = { counter, quota, limit } as const;
+/** By nft's names, as those of the data. */
+export const objectTypes = {
+  counter: 1,
+  quota: 2,
+  'ct helper': 3,
+  limit: 4,
+  'ct timeout': 7,
+  secmark: 8,
+  'ct expectation': 9,
+  synproxy: 10,
+} as const;
+export const objectData = {
+  counter,
+  quota,
+  limit,
+  'ct helper': attributes({ name: [1, string], l3proto: [2, be16], l4proto: [3, u8] }),
+  'ct timeout': attributes({ l3proto: [1, be16], l4proto: [2, u8], policy: [3, list(be32)] }),
+  secmark: attributes({ context: [1, string] }),
+  'ct expectation': attributes({
+    l3proto: [1, be16],
+    l4proto: [2, u8],
+    dport: [3, be16],
+    timeout: [4, u32],
+    size: [5, u8],
+  }),
+  synproxy,
+} as const;
 
 export const generationForm = messageForm('generation', nfgenHeader, {
   id: [1, be32],

@@ -1,15 +1,9 @@
 /** A whole ruleset as `nft -a list ruleset` writes it: to read, and to compare. */
 import { priorities } from './requests.js';
-import {
-  type NftChain,
-  type NftObject,
-  type NftRule,
-  type NftSet,
-  type NftTable,
-  type Ruleset,
-} from './ruleset.js';
+import { type NftChain, type NftRule, type NftSet, type NftTable, type Ruleset } from './ruleset.js';
 import { ruleText } from './rule-text.js';
 import { elementTexts } from './set-text.js';
+import { objectText } from './object-text.js';
 import { statefulText } from './stateful-text.js';
 import { durationText } from './value-text.js';
 
@@ -31,7 +25,7 @@ function tableText(ruleset: Ruleset, table: NftTable, options: RulesetTextOption
   const named = new Map(sets.map((set) => [set.name, set]));
   const rules = own(ruleset.rules);
   const blocks = [
-    ...own(ruleset.objects).map((object) => objectText(object, options)),
+    ...own(ruleset.objects).map((object) => objectText(object, handle(object, options))),
     ...sets.filter(({ flags }) => !flags.includes('anonymous')).map((set) => setText(set, options)),
     ...own(ruleset.chains).map((chain) =>
       chainText(
@@ -97,16 +91,23 @@ function setText(set: NftSet, options: RulesetTextOptions): string {
   const flags = set.flags.filter((flag) => ['constant', 'interval', 'timeout', 'dynamic'].includes(flag));
   const order = ['constant', 'dynamic', 'interval', 'timeout'];
   flags.sort((a, b) => order.indexOf(a) - order.indexOf(b));
-  const types = (all: readonly (string | undefined)[]): string => all.map((type) => type ?? '?').join(' . ');
-  const data = set.data === undefined ? '' : ` : ${set.data === 'verdict' ? 'verdict' : types(set.data)}`;
-  const items = elementTexts(set, (each) => statefulText(each));
+  const types = (all: readonly (string | undefined)[]): string =>
+    all.map((type) => (type === 'duration' ? 'time' : (type ?? '?'))).join(' . ');
+  const value = set.objects ?? (set.data === 'verdict' ? set.data : set.data && types(set.data));
+  const data = value === undefined ? '' : ` : ${value}`;
+  const items = elementTexts(set, { stateful: statefulText, devices: options.devices });
   const isObjects = set.flags.includes('object');
   return [
     `\t${set.data === undefined && !isObjects ? 'set' : 'map'} ${set.name} {${handle(set, options)}`,
     `\t\ttype ${types(set.key)}${data}`,
-    ...(set.size === undefined ? [] : [`\t\tsize ${set.size}`]),
-    ...(flags.length === 0 ? [] : [`\t\tflags ${flags.join(',')}`]),
+    // Of a constant set it is the number of its elements.
+    ...(set.size === undefined || flags.includes('constant') ? [] : [`\t\tsize ${set.size}`]),
+    ...(flags.length === 0 || (flags.join() === 'timeout' && set.timeoutMs !== undefined)
+      ? []
+      : [`\t\tflags ${flags.join(',')}`]),
     ...(set.timeoutMs === undefined ? [] : [`\t\ttimeout ${durationText(set.timeoutMs)}`]),
+    ...(set.gcIntervalMs === undefined ? [] : [`\t\tgc-interval ${durationText(set.gcIntervalMs)}`]),
+    ...(set.isAutoMerge === true ? ['\t\tauto-merge'] : []),
     // Of a counter only that there is one: the numbers are the elements'.
     ...(set.expressions ?? []).map(
       (each) => `\t\t${each.name === 'counter' ? 'counter' : statefulText(each)}`,
@@ -115,10 +116,4 @@ function setText(set: NftSet, options: RulesetTextOptions): string {
     ...(items.length === 0 ? [] : [`\t\telements = { ${items.join(', ')} }`]),
     '\t}\n',
   ].join('\n');
-}
-
-function objectText(object: NftObject, options: RulesetTextOptions): string {
-  const name = String(object.type);
-  const body = statefulText({ name, data: object.data }).replace(/^\w+ /, '');
-  return `\t${name} ${object.name} {${handle(object, options)}\n\t\t${body}\n\t}\n`;
 }

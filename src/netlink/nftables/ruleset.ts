@@ -66,9 +66,18 @@ export interface NftSet {
   /** Undefined for a type that is not known here. */
   readonly key: readonly (DataType | undefined)[];
   readonly keyLength: number;
+  /** Which byte of numbers without a type of their own comes first: as nft(8) has noted it. */
+  readonly keyOrder?: 'host' | 'network';
+  /** Of a map to stateful objects: what they are. */
+  readonly objects?: string;
+  /** Of a map's values: longer than their type where they are from and to. */
+  readonly dataLength?: number;
   /** Of a map. */
   readonly data?: readonly (DataType | undefined)[] | 'verdict';
   readonly timeoutMs?: Wide;
+  readonly gcIntervalMs?: number;
+  /** nft joins intervals that touch. */
+  readonly isAutoMerge?: boolean;
   readonly size?: number;
   readonly comment?: string;
   /** What each element keeps: counters, limits. */
@@ -84,7 +93,9 @@ export interface NftObject {
   readonly table: string;
   readonly name: string;
   readonly handle: Wide;
-  readonly type: keyof typeof objectTypes | number;
+  /** `counter`, `ct helper`; `object 7` for what is not known here. */
+  readonly type: string;
+  readonly comment?: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -286,6 +297,7 @@ async function toSet(
   const { table = '', name = '', flags = [], key_type = 0, key_len = 0, data_type, timeout, desc } = found;
   const VERDICT_TYPE = 0xffff_ff00;
   const comment = userComment(found.userdata, 7);
+  const keyOrder = ([undefined, 'host', 'network'] as const)[orderOf(found.userdata)];
   const isMap = flags.includes('map') && data_type !== undefined;
   return {
     family: familyName(family),
@@ -295,8 +307,13 @@ async function toSet(
     flags,
     key: typesOf(key_type),
     keyLength: key_len,
+    ...(keyOrder === undefined ? {} : { keyOrder }),
+    ...(found.obj_type === undefined ? {} : { objects: objectKind(found.obj_type) }),
+    ...(isMap && found.data_len !== undefined ? { dataLength: found.data_len } : {}),
     ...(isMap ? { data: data_type === VERDICT_TYPE ? ('verdict' as const) : typesOf(data_type) } : {}),
     ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+    ...(found.gc_interval === undefined ? {} : { gcIntervalMs: found.gc_interval }),
+    ...(userdataOf(found.userdata, 2)?.some((byte) => byte !== 0) === true ? { isAutoMerge: true } : {}),
     ...(desc?.size === undefined ? {} : { size: desc.size }),
     ...(desc?.concat === undefined ? {} : { fields: desc.concat.map(({ len }) => len ?? 0) }),
     ...(comment === undefined ? {} : { comment }),
@@ -309,26 +326,37 @@ async function toSet(
 
 function toObject({ header: { family }, attributes: found }: BodyOf<typeof objectForm>): NftObject {
   const { table = '', name = '', handle = 0, type = 0, data = Buffer.alloc(0) } = found;
-  const kind = (Object.keys(objectTypes) as (keyof typeof objectTypes)[]).find(
-    (each) => objectTypes[each] === type,
-  );
+  const kind = objectKind(type);
+  const comment = userComment(found.userdata, 0);
   return {
     family: familyName(family),
     table,
     name,
     handle,
-    type: kind ?? type,
-    data: kind ? objectData[kind].read(data, 0, data.length) : {},
+    type: kind,
+    ...(comment === undefined ? {} : { comment }),
+    data: kind in objectData ? objectData[kind as keyof typeof objectData].read(data, 0, data.length) : {},
   };
 }
 
-/** User data are of nft's making: a row of type, length (a byte each) and bytes. What does not fit is not ours to judge. */
+function objectKind(type: number): string {
+  return Object.entries(objectTypes).find(([, number]) => number === type)?.[0] ?? `object ${type}`;
+}
+
 export function userComment(userdata: Buffer | undefined, type: number): string | undefined {
+  return userdataOf(userdata, type)?.toString('utf8').replace(/\0.*$/s, '');
+}
+
+/** User data are of nft's making: a row of type, length (a byte each) and bytes. What does not fit is not ours to judge. */
+function userdataOf(userdata: Buffer | undefined, type: number): Buffer | undefined {
   for (let at = 0; userdata && at + 2 <= userdata.length; at += 2 + (userdata[at + 1] as number)) {
     const end = at + 2 + (userdata[at + 1] as number);
-    if (userdata[at] === type && end <= userdata.length) {
-      return userdata.toString('utf8', at + 2, end).replace(/\0.*$/s, '');
-    }
+    if (userdata[at] === type && end <= userdata.length) return userdata.subarray(at + 2, end);
   }
   return undefined;
+}
+
+function orderOf(userdata: Buffer | undefined): number {
+  const found = userdataOf(userdata, 0);
+  return found?.length === 4 ? found.readUInt32LE(0) : 0;
 }

@@ -1,5 +1,6 @@
-import { type ExpressionKinds } from './forms.js';
+import { type ExpressionKinds, objectTypes } from './forms.js';
 import { type RuleExpression } from './ruleset.js';
+import { durationText } from './value-text.js';
 
 /** Statements that keep something, in rules and in elements of sets. */
 export function statefulText({ name = '', data }: RuleExpression): string {
@@ -14,8 +15,8 @@ export function statefulText({ name = '', data }: RuleExpression): string {
       return limitText(as('limit'));
     case 'quota': {
       const { bytes = 0, flags = [], consumed = 0 } = as('quota');
-      const used = Number(consumed) === 0 ? '' : ` used ${consumed} bytes`;
-      return `quota ${flags.includes('over') ? 'over ' : ''}${bytes} bytes${used}`;
+      const used = Number(consumed) === 0 ? '' : ` used ${sizeText(consumed)}`;
+      return `quota ${flags.includes('over') ? 'over ' : ''}${sizeText(bytes)}${used}`;
     }
     case 'connlimit': {
       const { count = 0, flags = [] } = as('connlimit');
@@ -24,12 +25,13 @@ export function statefulText({ name = '', data }: RuleExpression): string {
     case 'objref': {
       const { type = 0, name: object = '' } = as('objref');
       const kinds: Readonly<Record<number, string>> = {
-        1: 'counter',
-        2: 'quota',
+        ...Object.fromEntries(Object.entries(objectTypes).map(([kind, number]) => [number, `${kind} name`])),
         3: 'ct helper set',
-        4: 'limit',
+        7: 'ct timeout set',
+        9: 'ct expectation set',
+        8: 'meta secmark set',
       };
-      return `${kinds[type] ?? `object ${type}`}${type === 3 ? '' : ' name'} "${object}"`;
+      return `${kinds[type] ?? `object ${type} name`} "${object}"`;
     }
     case 'log':
       return logText(as('log'));
@@ -40,8 +42,12 @@ export function statefulText({ name = '', data }: RuleExpression): string {
     }
     case 'flow_offload':
       return `flow add @${as('flow_offload').name ?? ''}`;
-    case 'last':
-      return 'last';
+    case 'synproxy':
+      return synproxyText(as('synproxy'));
+    case 'last': {
+      const { set = 0, msecs = 0 } = as('last');
+      return `last used ${set === 0 ? 'never' : durationText(msecs)}`;
+    }
     default:
       return `[ ${name} ]`;
   }
@@ -61,13 +67,29 @@ function limitText({ rate = 0, unit = 1, burst = 0, type, flags = [] }: Expressi
     const more = burst === 0 || burst === 5 ? '' : ` burst ${burst} packets`;
     return `limit rate ${over}${rate}/${per}${more}`;
   }
-  const sized = (bytes: number): string =>
-    bytes >= 1 << 20 && bytes % (1 << 20) === 0
-      ? `${bytes >> 20} mbytes`
-      : bytes >= 1024 && bytes % 1024 === 0
-        ? `${bytes >> 10} kbytes`
-        : `${bytes} bytes`;
-  return `limit rate ${over}${sized(Number(rate))}/${per}${burst === 0 ? '' : ` burst ${sized(burst)}`}`;
+  return `limit rate ${over}${sizeText(rate)}/${per}${burst === 0 ? '' : ` burst ${sizeText(burst)}`}`;
+}
+
+/** In the largest unit that it is a whole number of. */
+function sizeText(bytes: number | bigint): string {
+  const number = BigInt(bytes);
+  if (number > 0n && number % (1n << 20n) === 0n) return `${number >> 20n} mbytes`;
+  if (number > 0n && number % (1n << 10n) === 0n) return `${number >> 10n} kbytes`;
+  return `${number} bytes`;
+}
+
+/** NF_SYNPROXY_OPT_* */
+export function synproxyText(
+  { mss, wscale, flags = 0 }: ExpressionKinds['synproxy'],
+  name = 'synproxy',
+): string {
+  return [
+    name,
+    ...((flags & 1) === 0 ? [] : [`mss ${mss ?? 0}`]),
+    ...((flags & 2) === 0 ? [] : [`wscale ${wscale ?? 0}`]),
+    ...((flags & 8) === 0 ? [] : ['timestamp']),
+    ...((flags & 4) === 0 ? [] : ['sack-perm']),
+  ].join(' ');
 }
 
 function logText({ prefix, group, snaplen, qthreshold, level, flags = 0 }: ExpressionKinds['log']): string {
