@@ -82,6 +82,7 @@ export function keepingOf(
       attended: false,
       network: networking !== undefined || sharedContainer(options) !== undefined,
     },
+    interfaces: networking?.networks.map((_, index) => `eth${index}`) ?? [],
   };
 }
 

@@ -1,5 +1,5 @@
 /** The files below /proc/sys/net of any network namespace, read and written in this process. */
-import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { openInNamespace, readInNamespace } from '../netlink/index.js';
 import { accessOfErrno, errnoOf, trimValue, type Access, type Reading } from './sysctl-reading.js';
@@ -129,6 +129,16 @@ export class NetworkSysctls {
     if (!this.#folders.has(path)) this.#folders.set(path, openFolder(this.#namespaceFd, path));
     const fd = this.#folders.get(path);
     return fd === undefined ? undefined : `/proc/self/fd/${fd}`;
+  }
+}
+
+/** Whether a name is that of a folder of parameters, in this process's namespaces. */
+export function isSysctlFolder(path: string): boolean {
+  try {
+    return statSync(`/proc/sys/${path}`).isDirectory();
+  } catch (error) {
+    errnoOf(error);
+    return false;
   }
 }
 

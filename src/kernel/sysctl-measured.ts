@@ -1,7 +1,9 @@
 /** What the census found: see docs/sysctl.md. The lists are written by scripts/sysctl-measured.mjs. */
 import type { Access } from './sysctl-reading.js';
 import { measured6_1 } from './sysctl-measured-6.1.js';
+import { measured6_12 } from './sysctl-measured-6.12.js';
 import { measured6_18 } from './sysctl-measured-6.18.js';
+import { measured7_2 } from './sysctl-measured-7.2.js';
 
 /**
  * Where a new namespace takes a parameter's first value from.
@@ -42,7 +44,12 @@ export interface MeasuredKernel {
   }[];
 }
 
-export const measuredKernels: readonly MeasuredKernel[] = [measured6_1, measured6_18];
+export const measuredKernels: readonly MeasuredKernel[] = [
+  measured6_1,
+  measured6_12,
+  measured6_18,
+  measured7_2,
+];
 
 export type Measured = Omit<MeasuredGroup, 'keys'> & { readonly kernel: MeasuredKernel };
 

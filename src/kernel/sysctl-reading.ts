@@ -5,11 +5,19 @@ export function sameReading(a: Reading, b: Reading): boolean {
   return 'value' in a ? 'value' in b && a.value === b.value : 'errno' in b && a.errno === b.errno;
 }
 
-/** For people: the value with its tabs as spaces, or the error in parentheses. */
+const absences: Readonly<Record<string, string>> = {
+  ENOENT: '(no such key)',
+  ENOTDIR: '(no such key)',
+  EACCES: '(not for us to read)',
+  EPERM: '(not for us to read)',
+  EIO: '(not set)',
+};
+
+/** For people: the value with its tabs as spaces, or why there is none in parentheses. */
 export function showReading(reading: Reading): string {
   return 'value' in reading
     ? reading.value.replaceAll('\t', ' ').replaceAll('\n', ' | ')
-    : `(${reading.errno})`;
+    : (absences[reading.errno] ?? `(${reading.errno})`);
 }
 
 /** Whether somebody could write a parameter: what opening it for writing said. Nothing is written. */

@@ -74,6 +74,44 @@ export function sysctlScope(path: string): ScopedSysctl {
   };
 }
 
+/** A key of PID namespaces: they are not set at a start, and not every supported kernel has them so. */
+export interface PidSysctl {
+  /** The first Linux in which each PID namespace has its own. */
+  readonly since: string;
+  /** Part of a sentence. */
+  readonly what: string;
+  readonly source: string;
+}
+
+const pidSysctls: ReadonlyMap<string, PidSysctl> = new Map([
+  [
+    'kernel/pid_max',
+    {
+      since: '6.14',
+      what: 'a new one starts with the largest that the kernel has, and a process also needs a free number in every namespace above',
+      source:
+        'pid_namespaces(7); in a new PID namespace of Linux 6.18 it is 4194304 while the host has 32768',
+    },
+  ],
+  [
+    'kernel/ns_last_pid',
+    { since: '3.3', what: 'the number that was given last', source: 'pid_namespaces(7)' },
+  ],
+  [
+    'vm/memfd_noexec',
+    {
+      since: '6.3',
+      what: 'and the strictest of it and those above counts',
+      source: 'https://docs.kernel.org/userspace-api/mfd_noexec.html',
+    },
+  ],
+]);
+
+/** @param path Slashed, below /proc/sys. */
+export function pidSysctl(path: string): PidSysctl | undefined {
+  return pidSysctls.get(path);
+}
+
 /** A key that Kubernetes lets a pod set without being asked: it is isolated, and cannot harm the node or its neighbours. */
 export interface SafeSysctl {
   readonly path: string;

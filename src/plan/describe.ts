@@ -370,7 +370,7 @@ export function describeStep(step: Step): StepDescription {
       };
     case 'leave':
       return {
-        what: `move to throw-away namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
+        what: `${step.become === true ? `become user ${step.uid}, and ` : ''}move to throw-away namespaces: ${step.kinds.map((kind) => namespaceNames[kind]).join(', ')}`,
         why: 'to ask what holds in them',
       };
     case 'hold-root':
@@ -387,6 +387,16 @@ export function describeStep(step: Step): StepDescription {
       return {
         what: `hand the ${namespaceNames[step.kind]} over to who asked`,
         why: 'it lives on for as long as its descriptor',
+      };
+    case 'mark-sysctls':
+      return {
+        what: `give ${step.marks.length} parameters other values`,
+        why: 'only these throw-away namespaces have them',
+      };
+    case 'survey-sysctls':
+      return {
+        what: `read ${step.paths.length} parameters, and try whether they could be written`,
+        why: 'nothing is written',
       };
     case 'probe-sysctls':
       return {

@@ -188,10 +188,19 @@ export type Step =
   | {
       readonly op: 'leave';
       readonly kinds: readonly NamespaceKind[];
+      /** What 0 is in the namespaces left, where there is a new user namespace. */
       readonly uid: number;
       readonly gid: number;
+      /** Become them first: only somebody else's own ids can be mapped by the launcher itself. */
+      readonly become?: boolean;
     }
   | { readonly op: 'hand-over-namespace'; readonly kind: NamespaceKind }
+  | {
+      /** Writes all values of each, one after the other; what the kernel refuses is left out. */
+      readonly op: 'mark-sysctls';
+      readonly marks: readonly { readonly path: string; readonly values: readonly string[] }[];
+    }
+  | { readonly op: 'survey-sysctls'; readonly paths: readonly string[] }
   | { readonly op: 'probe-sysctls'; readonly paths: readonly string[] }
   | { readonly op: 'read-sysctl'; readonly path: string }
   | { readonly op: 'write-sysctl'; readonly path: string; readonly value: string };

@@ -3,10 +3,10 @@ import { WarrenError, quote } from '../errors.js';
 import { NetworkSysctls } from '../kernel/sysctl-files.js';
 import { sysctlScope } from '../kernel/sysctl-scope.js';
 import type { NamespaceKind } from '../plan/constants.js';
-import type { Namespaces } from './configure-namespaces.js';
-import type { Host } from './host.js';
 import { ask } from './launch.js';
+import { kindOfScope } from './sysctl-access.js';
 import { makeNamespace } from './throw-away.js';
+import { wayInto, type Likeness } from './throw-away-way.js';
 
 interface Setting {
   readonly path: string;
@@ -20,11 +20,8 @@ interface Setting {
  *
  * @throws {WarrenError} `ERR_SYSCTL_VALUE`
  */
-export async function checkSysctlValues(
-  settings: readonly Setting[],
-  namespaces: Namespaces,
-  host: Host,
-): Promise<void> {
+export async function checkSysctlValues(settings: readonly Setting[], like: Likeness): Promise<void> {
+  const { namespaces } = like;
   const owner: NamespaceKind[] = namespaces.user.from === 'new' ? ['user'] : [];
   const network = settings.filter(({ path }) => sysctlScope(path).scope === 'network');
   if (network.length > 0) {
@@ -40,13 +37,13 @@ export async function checkSysctlValues(
       closeSync(fd);
     }
   }
-  for (const setting of settings.filter(({ path }) => sysctlScope(path).scope === 'ipc')) {
+  for (const setting of settings) {
+    const { scope } = sysctlScope(setting.path);
+    if (scope === 'network' || scope === 'host') continue;
+    const kind = kindOfScope[scope];
     try {
       await ask({
-        steps: [
-          { op: 'leave', kinds: [...owner, 'ipc'], uid: host.uid, gid: host.gid },
-          { op: 'write-sysctl', path: setting.path, value: setting.value },
-        ],
+        steps: [...wayInto([kind], like), { op: 'write-sysctl', path: setting.path, value: setting.value }],
       });
     } catch (error) {
       if (!(error instanceof WarrenError) || error.errno === undefined) throw error;

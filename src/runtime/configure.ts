@@ -61,6 +61,8 @@ export interface Keeping {
   readonly id: string;
   readonly layers: LayerKeep;
   readonly monitor: MonitorConfig;
+  /** What its networks will have given it before it starts: `eth0`, … */
+  readonly interfaces: readonly string[];
 }
 
 /**
@@ -118,7 +120,12 @@ export async function configure(
       devices: configureDevices(options),
       maskedPaths: confined ? maskedPaths : [],
       readOnlyPaths: confined ? readOnlyPaths : [],
-      sysctls: await configureSysctls(options, namespaces, host),
+      sysctls: await configureSysctls(options, {
+        namespaces,
+        host,
+        idMap,
+        interfaces: keeping?.interfaces ?? [],
+      }),
       capabilities,
       noNewPrivileges: options.noNewPrivileges ?? false,
       seccomp: await configureSeccomp(options, capabilities.bounding, warnings),

@@ -1,13 +1,15 @@
 /** The host's present values, for what a new namespace would reset. */
 import { closeSync } from 'node:fs';
-import { matchSysctlPattern } from '../kernel/sysctl-scope.js';
 import { NetworkSysctls } from '../kernel/sysctl-files.js';
-import { ipcSysctls } from '../kernel/sysctl-scope.js';
+import { sameReading } from '../kernel/sysctl-reading.js';
+import { ipcSysctls, matchSysctlPattern } from '../kernel/sysctl-scope.js';
 import type { NamespaceKind } from '../plan/constants.js';
+import type { Step } from '../plan/step.js';
+import { readSurvey, type Surveyed } from '../plan/survey.js';
 import type { Namespaces } from './configure-namespaces.js';
-import { readSysctl, readSysctlIn } from './sysctl-access.js';
+import { ask } from './launch.js';
 import { makeNamespace } from './throw-away.js';
-import type { Host } from './host.js';
+import { wayInto, type Likeness } from './throw-away-way.js';
 
 interface Value {
   readonly path: string;
@@ -23,18 +25,15 @@ const personal = /\/(?:tcp_fastopen_key|stable_secret|flush|mtu|nf_conntrack_cou
  * @param pattern As of `--allow-unsafe-sysctl`; `*` for all of them.
  * @throws {WarrenError} `ERR_SYSCTL_PATTERN`
  */
-export async function inheritedSysctls(
-  pattern: string,
-  namespaces: Namespaces,
-  host: Host,
-): Promise<Value[]> {
+export async function inheritedSysctls(pattern: string, like: Likeness): Promise<Value[]> {
+  const { namespaces } = like;
   const wanted = (path: string): boolean =>
     !personal.test(path) && (pattern === '*' || matchSysctlPattern(pattern, path));
   // Also where nothing is copied, so that a slip is told.
   wanted('net/ipv4/ip_forward');
   const values: Value[] = [];
   if (namespaces.net.from === 'new') values.push(...(await networkValues(wanted, namespaces)));
-  if (namespaces.ipc.from === 'new') values.push(...(await ipcValues(wanted, namespaces, host)));
+  if (namespaces.ipc.from === 'new') values.push(...(await ipcValues(wanted, like)));
   return values;
 }
 
@@ -64,27 +63,15 @@ function rank(path: string): number {
   return path.includes('/conf/default/') ? 1 : 2;
 }
 
-async function ipcValues(
-  wanted: (path: string) => boolean,
-  namespaces: Namespaces,
-  host: Host,
-): Promise<Value[]> {
-  const owner: NamespaceKind[] = namespaces.user.from === 'new' ? ['user'] : [];
-  const values: Value[] = [];
-  for (const path of ipcSysctls.filter(wanted)) {
-    try {
-      const mine = await readSysctl(path);
-      const steps = [{ op: 'leave', kinds: [...owner, 'ipc'], uid: host.uid, gid: host.gid } as const];
-      if (mine !== (await readSysctlIn(steps, path)))
-        values.push({ path, value: mine.replaceAll('\t', ' ') });
-    } catch (error) {
-      // Not there without the part of the kernel that has it: nothing to copy.
-      if (
-        (error as { code?: unknown }).code !== 'ERR_SYSCTL_NOT_FOUND' &&
-        (error as { errno?: unknown }).errno !== 'ENOENT'
-      )
-        throw error;
-    }
-  }
-  return values;
+async function ipcValues(wanted: (path: string) => boolean, like: Likeness): Promise<Value[]> {
+  const paths = ipcSysctls.filter(wanted);
+  const survey = async (way: readonly Step[]): Promise<Map<string, Surveyed>> =>
+    readSurvey(await ask({ steps: [...way, { op: 'survey-sysctls', paths }] }), paths);
+  const [own, fresh] = await Promise.all([survey([]), survey(wayInto(['ipc'], like))]);
+  return paths.flatMap((path): Value[] => {
+    const [mine, theirs] = [own.get(path), fresh.get(path)];
+    if (!mine || theirs?.access !== 'writable') return [];
+    if (!('value' in mine.reading) || sameReading(mine.reading, theirs.reading)) return [];
+    return [{ path, value: mine.reading.value.replaceAll('\t', ' ') }];
+  });
 }

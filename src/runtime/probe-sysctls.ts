@@ -1,10 +1,9 @@
-import { namespaceKinds, type NamespaceKind } from '../plan/constants.js';
+/** What root of a container could do with parameters. */
 import { ANSWER_SLOTS } from '../plan/lower/probe.js';
 import { sysctlScope } from '../kernel/sysctl-scope.js';
-import type { Step } from '../plan/step.js';
-import type { Namespaces } from './configure-namespaces.js';
-import type { Host } from './host.js';
+import type { NamespaceKind } from '../plan/constants.js';
 import { ask } from './launch.js';
+import { wayInto, type Likeness } from './throw-away-way.js';
 
 /** What root of a container could do with a parameter. */
 export type SysctlAccess = 'writable' | 'absent' | 'read-only' | 'denied';
@@ -18,34 +17,22 @@ const EPERM = 1;
  *
  * @returns In the order of `paths`.
  */
-export async function probeSysctls(
-  paths: readonly string[],
-  namespaces: Namespaces,
-  host: Host,
-): Promise<SysctlAccess[]> {
+export async function probeSysctls(paths: readonly string[], like: Likeness): Promise<SysctlAccess[]> {
   const answers: SysctlAccess[] = [];
   for (let start = 0; start < paths.length; start += ANSWER_SLOTS) {
-    answers.push(...(await probe(paths.slice(start, start + ANSWER_SLOTS), namespaces, host)));
+    answers.push(...(await probe(paths.slice(start, start + ANSWER_SLOTS), like)));
   }
   return answers;
 }
 
-async function probe(paths: readonly string[], namespaces: Namespaces, host: Host): Promise<SysctlAccess[]> {
+async function probe(paths: readonly string[], like: Likeness): Promise<SysctlAccess[]> {
   const scopes = new Set(paths.map((path) => sysctlScope(path).scope));
-  const wanted = (kind: NamespaceKind): boolean =>
-    (kind === 'net' && scopes.has('network')) || (kind === 'ipc' && scopes.has('ipc')) || kind === 'user';
-  const joins = namespaceKinds.flatMap((kind): [NamespaceKind, string][] => {
-    const source = namespaces[kind];
-    return wanted(kind) && source.from === 'path' ? [[kind, source.path]] : [];
-  });
-  const kinds = namespaceKinds.filter((kind) => wanted(kind) && namespaces[kind].from === 'new');
-  const steps: Step[] = [
-    ...joins.map(([kind, path]): Step => ({ op: 'open-namespace', kind, path })),
-    ...joins.map(([kind]): Step => ({ op: 'join-namespace', kind })),
-    { op: 'leave', kinds, uid: host.uid, gid: host.gid },
-    { op: 'probe-sysctls', paths },
+  const kinds: NamespaceKind[] = [
+    ...(scopes.has('network') ? (['net'] as const) : []),
+    ...(scopes.has('ipc') ? (['ipc'] as const) : []),
+    ...(scopes.has('uts') ? (['uts'] as const) : []),
   ];
-  const reply = await ask({ steps });
+  const reply = await ask({ steps: [...wayInto(kinds, like), { op: 'probe-sysctls', paths }] });
   return paths.map((_, index) => accessOf(reply.readInt32LE(4 + index * 4)));
 }
 

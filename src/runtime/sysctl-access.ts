@@ -60,24 +60,18 @@ export async function writeSysctl(
   }
 }
 
-const kinds: Readonly<Record<Exclude<SysctlScope, 'host'>, NamespaceKind>> = {
+export const kindOfScope: Readonly<Record<Exclude<SysctlScope, 'host'>, NamespaceKind>> = {
   network: 'net',
   ipc: 'ipc',
   uts: 'uts',
   user: 'user',
 };
 
-/** Reads a parameter where steps lead: of namespaces that exist only for it. @throws {WarrenError} `ERR_STEP` */
-export async function readSysctlIn(steps: readonly Step[], path: string): Promise<string> {
-  const text = readReply(await ask({ steps: [...steps, { op: 'read-sysctl', path }] }));
-  return text.endsWith('\n') ? text.slice(0, -1) : text;
-}
-
 /** The steps that lead there; undefined where the caller already is. */
 function placeOf({ path }: SysctlName, { in: target }: SysctlOptions): Step[] | undefined {
   const { scope } = sysctlScope(path);
   if (target === undefined || scope === 'host') return undefined;
-  const kind = kinds[scope];
+  const kind = kindOfScope[scope];
   const file = typeof target === 'number' ? `/proc/${target}/ns/${kind}` : target;
   if (namespaceIdentity(file) === namespaceIdentity(`/proc/self/ns/${kind}`)) return undefined;
   return [

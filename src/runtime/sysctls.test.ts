@@ -9,7 +9,9 @@ const host = readHost();
 const own = namespaces();
 
 async function configured(options: ContainerOptions, chosen = own): Promise<[string, string][]> {
-  return (await configureSysctls(options, chosen, host)).map(({ path, value }) => [path, value]);
+  return (
+    await configureSysctls(options, { namespaces: chosen, host, idMap: undefined, interfaces: [] })
+  ).map(({ path, value }) => [path, value]);
 }
 
 const refused = async (options: ContainerOptions, code: string, chosen = own): Promise<void> =>

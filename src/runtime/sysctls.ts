@@ -6,25 +6,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { WarrenError, invalid, quote } from '../errors.js';
 import { netSysctlFact } from '../kernel/net-sysctls.js';
 import { checkSysctlValue, parseSysctlName } from '../kernel/sysctl-name.js';
-import { isSafeSysctl, matchSysctlPattern, sysctlScope, type SysctlScope } from '../kernel/sysctl-scope.js';
-import type { NamespaceKind } from '../plan/constants.js';
+import { isSafeSysctl, matchSysctlPattern, sysctlScope } from '../kernel/sysctl-scope.js';
 import type { Namespaces } from './configure-namespaces.js';
-import type { Host } from './host.js';
 import type { ContainerOptions } from './options.js';
 import { probeSysctls, type SysctlAccess } from './probe-sysctls.js';
+import { kindOfScope } from './sysctl-access.js';
+import type { Likeness } from './throw-away-way.js';
 
 interface Setting {
   readonly path: string;
   readonly name: string;
   readonly value: string;
 }
-
-const kindOfScope: Readonly<Record<Exclude<SysctlScope, 'host'>, NamespaceKind>> = {
-  network: 'net',
-  ipc: 'ipc',
-  uts: 'uts',
-  user: 'user',
-};
 
 /** docker's: ports below 1024 and ICMP sockets need no capability in a network of one's own. */
 const networkDefaults: readonly Setting[] = [
@@ -33,11 +26,8 @@ const networkDefaults: readonly Setting[] = [
 ];
 
 /** @throws {WarrenError} `ERR_SYSCTL_NAME`, `ERR_SYSCTL_VALUE`, `ERR_SYSCTL_NOT_ISOLATED`, `ERR_SYSCTL_UNAVAILABLE`, `ERR_SYSCTL_UNSAFE`. */
-export async function configureSysctls(
-  options: ContainerOptions,
-  namespaces: Namespaces,
-  host: Host,
-): Promise<Setting[]> {
+export async function configureSysctls(options: ContainerOptions, like: Likeness): Promise<Setting[]> {
+  const { namespaces } = like;
   const asked = Object.entries(options.sysctls ?? {}).map(([key, value]): Setting => {
     const { path, name } = parseSysctlName(key);
     return { path, name, value: checkSysctlValue(key, value) };
@@ -52,15 +42,16 @@ export async function configureSysctls(
     );
   for (const setting of asked) {
     checkIsolated(setting, namespaces);
+    checkNames(setting, options, namespaces);
     checkPolicy(setting, options);
   }
-  await checkAvailable(asked, namespaces, host);
+  await checkAvailable(asked, like);
   const defaults = namespaces.net.from === 'new' && namespaces.user.from === 'host' ? networkDefaults : [];
-  const inherited = await inheritFrom(options, namespaces, host);
+  const inherited = await inheritFrom(options, like);
   // What is asked for wins over what is inherited, and that over docker's defaults.
   const settings = [...without(defaults, [...inherited, ...asked]), ...without(inherited, asked), ...asked];
   if (options.checkSysctls === true)
-    await (await import('./check-sysctl-values.js')).checkSysctlValues(settings, namespaces, host);
+    await (await import('./check-sysctl-values.js')).checkSysctlValues(settings, like);
   return settings;
 }
 
@@ -68,16 +59,12 @@ function without(settings: readonly Setting[], others: readonly Setting[]): Sett
   return settings.filter(({ path }) => !others.some((other) => other.path === path));
 }
 
-async function inheritFrom(
-  options: ContainerOptions,
-  namespaces: Namespaces,
-  host: Host,
-): Promise<Setting[]> {
+async function inheritFrom(options: ContainerOptions, like: Likeness): Promise<Setting[]> {
   const { inheritSysctls = false } = options;
   if (inheritSysctls === false) return [];
   const { inheritedSysctls } = await import('./inherit-sysctls.js');
   const pattern = inheritSysctls === true ? '*' : inheritSysctls;
-  const values = await inheritedSysctls(pattern, namespaces, host);
+  const values = await inheritedSysctls(pattern, like);
   return values
     .map(({ path, value }): Setting => ({ ...parseSysctlName(path), value }))
     .filter((setting) => isAllowed(setting, options));
@@ -106,6 +93,20 @@ function checkIsolated({ path, name }: Setting, namespaces: Namespaces): void {
   }
 }
 
+/** Names have options of their own, which are carried out after the parameters are written. */
+function checkNames({ path, name }: Setting, options: ContainerOptions, { uts }: Namespaces): void {
+  const twice =
+    (path === 'kernel/hostname' && uts.from === 'new') ||
+    (path === 'kernel/domainname' && options.domainname !== undefined);
+  if (!twice) return;
+  const option = path === 'kernel/hostname' ? '--hostname' : '--domainname';
+  throw new WarrenError('ERR_SYSCTL_UNAVAILABLE', `Cannot set the sysctl ${quote(name)} for a container`, {
+    kind: 'invalid-argument',
+    why: `${option} is what sets it, and would write over it`,
+    fix: `use ${option}`,
+  });
+}
+
 function isAllowed({ path, name }: Setting, options: ContainerOptions): boolean {
   const { allowUnsafeSysctls = [] } = options;
   const policy = options.sysctlPolicy ?? (allowUnsafeSysctls.length > 0 ? 'k8s-safe' : 'namespaced');
@@ -123,18 +124,34 @@ function checkPolicy(setting: Setting, options: ContainerOptions): void {
   });
 }
 
-async function checkAvailable(asked: readonly Setting[], namespaces: Namespaces, host: Host): Promise<void> {
-  // What Kubernetes calls safe exists, and can be written, in every new namespace of the kernels we support.
-  let doubtful = asked.filter(({ path }) => !isSafeSysctl(path) && sysctlScope(path).scope !== 'uts');
-  if (doubtful.length > 0 && namespaces.net.from === 'new') doubtful = await unmeasured(doubtful, namespaces);
+async function checkAvailable(asked: readonly Setting[], like: Likeness): Promise<void> {
+  // What Kubernetes calls safe exists, and can be written, in every new namespace of the kernels we support; names can be, by root.
+  let doubtful = asked.filter(({ path }) => {
+    const { scope } = sysctlScope(path);
+    return scope === 'network' || like.namespaces.user.from === 'host'
+      ? !isSafeSysctl(path) && scope !== 'uts'
+      : true;
+  });
+  if (doubtful.length > 0) doubtful = await unmeasured(doubtful, like.namespaces);
   if (doubtful.length === 0) return;
   const access = await probeSysctls(
-    doubtful.map(({ path }) => path),
-    namespaces,
-    host,
+    doubtful.map(({ path }) => likeLoopback(path, like.interfaces)),
+    like,
   );
   for (const [index, { path, name }] of doubtful.entries())
     checkAccess(path, name, access[index] ?? 'absent');
+}
+
+/** Interfaces have the same keys, and a throw-away namespace has the loopback only. */
+function likeLoopback(path: string, interfaces: readonly string[]): string {
+  const device = deviceOf(path);
+  return device !== undefined && interfaces.includes(device) ? path.split('/').with(3, 'lo').join('/') : path;
+}
+
+/** The interface that a key belongs to, unless every new namespace has it. */
+function deviceOf(path: string): string | undefined {
+  const device = /^net\/ipv[46]\/(?:conf|neigh)\/([^/]+)\/[^/]+$/.exec(path)?.[1];
+  return device === undefined || ['all', 'default', 'lo'].includes(device) ? undefined : device;
 }
 
 /**
@@ -144,8 +161,13 @@ async function checkAvailable(asked: readonly Setting[], namespaces: Namespaces,
 async function unmeasured(settings: readonly Setting[], namespaces: Namespaces): Promise<Setting[]> {
   const { measuredOf, seriesOf } = await import('../kernel/sysctl-measured.js');
   const series = seriesOf(readFileSync('/proc/sys/kernel/osrelease', 'latin1'));
+  if (namespaces.user.from === 'path') return [...settings];
   const access = namespaces.user.from === 'host' ? 'access' : 'userAccess';
   return settings.filter(({ path }) => {
+    const { scope } = sysctlScope(path);
+    if (scope === 'host' || namespaces[kindOfScope[scope]].from !== 'new') return true;
+    // The host may have an interface of that name.
+    if (deviceOf(path) !== undefined) return true;
     const measured = measuredOf(path, series);
     return measured?.leaks !== false || measured[access] !== 'writable' || !existsSync(`/proc/sys/${path}`);
   });
@@ -171,8 +193,10 @@ function checkAccess(path: string, name: string, access: SysctlAccess): void {
     kind: 'invalid-argument',
     why: `${seen[access]} (seen in a throw-away one)`,
     fix:
-      access === 'absent'
-        ? `check the spelling; if it belongs to the host, set it there: warren sysctl why ${name}`
-        : `set it on the host, where it is kept: warren sysctl why ${name}`,
+      path.startsWith('kernel/') && path.endsWith('name')
+        ? 'use --domainname, which does not go through /proc/sys'
+        : access === 'absent'
+          ? `check the spelling; if it belongs to the host, set it there: warren sysctl why ${name}`
+          : `set it on the host, where it is kept: warren sysctl why ${name}`,
   });
 }

@@ -1,6 +1,6 @@
-/** What the probe and the table say, against an experiment with nothing but a shell, unshare and nsenter. */
+/** What the probe and the table say, against an experiment with nothing but a shell, unshare, setpriv and nsenter. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -22,9 +22,12 @@ import { oracle } from '../support/oracle.js';
 
 assertFakeHost();
 
-const script = join(repositoryRoot, 'test/sysctl/experiment.sh');
 const folder = mkdtempSync(join(tmpdir(), 'warren-accuracy-'));
 after(() => rmSync(folder, { recursive: true }));
+// Where an ordinary user can read it.
+chmodSync(folder, 0o755);
+const script = join(folder, 'experiment.sh');
+copyFileSync(join(repositoryRoot, 'test/sysctl/experiment.sh'), script);
 
 interface Look {
   readonly writable: boolean;
@@ -74,29 +77,65 @@ before(async () => {
       ? [path]
       : [],
   );
-  writeFileSync(join(folder, 'keys'), own.map((path) => `${path}\n`).join(''));
-  const hostBefore = looks(oracle('sh', [script, 'look']).stdout);
-  const fresh = looks(oracle('unshare', ['--net', 'sh', script, 'look']).stdout);
-  const user = looks(oracle('unshare', ['--user', '--map-root-user', '--net', 'sh', script, 'look']).stdout);
-  oracle('unshare', [
-    ...['--net', 'sh', '-c'],
-    `cd ${folder} && sh ${script} change <keys >changed && unshare --net sh ${script} look >child &&
+  const list = (name: string, paths: readonly string[]): void =>
+    writeFileSync(join(folder, name), paths.map((path) => `${path}\n`).join(''));
+  list(
+    'keys',
+    own.filter((path) => !isOfUsers(path)),
+  );
+  list('keys-of-users', own.filter(isOfUsers));
+  const lookIn = (...command: string[]): Looks =>
+    looks(oracle(command[0] ?? '', [...command.slice(1), 'sh', script, 'look']).stdout);
+  const asRoot = ['unshare', '--net', '--ipc', '--uts'];
+  const asUser = ['unshare', '--user', '--map-root-user'];
+  // Mapped to its own root, the machine's would still be user 0 of it.
+  const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...asUser];
+  const hostBefore = lookIn('env');
+  const fresh = ofBoth(lookIn(...asRoot), lookIn(...asUser));
+  const user = lookIn(...asNobody, '--net', '--ipc', '--uts');
+  const there = '--net=/proc/$PPID/ns/net --ipc=/proc/$PPID/ns/ipc --uts=/proc/$PPID/ns/uts';
+  oracle(asRoot[0] ?? '', [
+    ...[...asRoot.slice(1), 'sh', '-c'],
+    `cd ${folder} && sh ${script} change <keys >changed && ${asRoot.join(' ')} sh ${script} look >child &&
      ip link add warren9 type bridge && sh ${script} look | grep /warren9/ >appeared &&
-     nsenter --net=/proc/$PPID/ns/net unshare --net sh ${script} look >sibling`,
+     nsenter ${there} ${asRoot.join(' ')} sh ${script} look >sibling`,
   ]);
+  oracle(asUser[0] ?? '', [
+    ...[...asUser.slice(1), 'sh', '-c'],
+    `cd ${folder} && sh ${script} change <keys-of-users >changed-of-users && ${asUser.join(' ')} sh ${script} look >child-of-users`,
+  ]);
+  const siblingOfUsers = lookIn(...asUser);
   const file = (name: string): string => readFileSync(join(folder, name), 'utf8');
   experiment = {
     claims,
     hostBefore,
-    hostAfter: looks(oracle('sh', [script, 'look']).stdout),
+    hostAfter: lookIn('env'),
     fresh,
     user,
-    changed: new Map(linesOf(file('changed')).map((line) => line.split('\t', 2) as [string, string])),
-    child: looks(file('child')),
-    sibling: looks(file('sibling')),
+    changed: new Map(
+      linesOf(file('changed') + file('changed-of-users')).map(
+        (line) => line.split('\t', 2) as [string, string],
+      ),
+    ),
+    child: ofBoth(looks(file('child')), looks(file('child-of-users'))),
+    sibling: ofBoth(looks(file('sibling')), siblingOfUsers),
     appeared: looks(file('appeared')),
   };
 });
+
+function isOfUsers(path: string): boolean {
+  return path.startsWith('user/');
+}
+
+/** What a user namespace has is seen in one; the rest in namespaces that belong to the host's. */
+function ofBoth(others: Looks, ofUsers: Looks): Looks {
+  return new Map(
+    [...others].map(([path, look]): [string, Look] => [
+      path,
+      isOfUsers(path) ? (ofUsers.get(path) ?? look) : look,
+    ]),
+  );
+}
 
 function looks(text: string): Looks {
   return new Map(
@@ -119,9 +158,19 @@ function accessOf(look: Look | undefined): Access {
   return look.writable ? 'writable' : 'read-only';
 }
 
-test('the probe makes statements about at least 300 keys', () => {
+test('the probe makes statements about at least 300 keys, of every kind of namespace that has some', () => {
   assert.ok(experiment.claims.size >= 300, String(experiment.claims.size));
   assert.ok(experiment.changed.size >= 300, String(experiment.changed.size));
+  for (const path of [
+    'net/core/somaxconn',
+    'kernel/msgmax',
+    'fs/mqueue/msg_max',
+    'kernel/hostname',
+    'user/max_net_namespaces',
+  ]) {
+    assert.ok(experiment.claims.has(path), path);
+    assert.ok(experiment.changed.has(path), path);
+  }
 });
 
 test('every statement on which keys a fresh namespace has, and who may write them, is what a shell finds', () => {

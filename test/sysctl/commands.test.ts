@@ -225,7 +225,8 @@ test('why tells a shared network from an own one, a global key, an absent one an
   assert.equal(await verdict('--in', String(container.pid), 'net.ipv4.tcp_keepalive_time'), 'same-namespace');
   assert.equal(await verdict('vm.swappiness'), 'global');
   assert.equal(await verdict('net.core.netdev_max_backlog'), 'absent');
-  assert.equal(await verdict('net.ipv4.no_such_key'), 'absent');
+  assert.equal(await verdict('net.ipv4.no_such_key'), 'nowhere');
+  assert.equal(await verdict('vm.no_such_key'), 'nowhere');
   assert.equal(await verdict('net.core.rmem_max'), 'shared');
   assert.equal(await verdict('kernel.msgmax'), 'reset');
 });

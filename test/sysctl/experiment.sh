@@ -1,6 +1,6 @@
 #!/bin/sh
-# Looks at the parameters below /proc/sys/net of the namespace it is in, with nothing but a shell, find, grep and cat: the other way to
-# find out what Warren says about them.
+# Looks at the parameters that namespaces isolate, in those it is in, with nothing but a shell, find, grep and cat: the other way to find
+# out what Warren says about them.
 #
 #   experiment.sh look            KEY <tab> w|r <tab> VALUE, one line a key: w where it can be opened for writing
 #   experiment.sh change <KEYS    gives each key another value that the kernel takes: KEY <tab> VALUE
@@ -39,7 +39,8 @@ others() {
 
 case $1 in
   look)
-    keys=$(find net -type f | sort)
+    keys=$(find net user fs/mqueue kernel/msg* kernel/sem* kernel/shm* kernel/auto_msgmni kernel/hostname kernel/domainname \
+      -type f 2>/dev/null | sort)
     # Also those that cannot be read: the first line of a key counts.
     {
       echo "$keys" | values
@@ -59,6 +60,9 @@ case $1 in
       old=$value
       case $key:$old in
         */tcp_congestion_control:*) set -- reno cubic ;;
+        */hostname:* | */domainname:*) set -- experiment ;;
+        # The kernel takes no -1 back.
+        */*_next_id:*) continue ;;
         *:*[!0-9\ -]* | *:*[0-9]-* | *:) continue ;;
         *)
           IFS='

@@ -54,7 +54,16 @@ const look = (prefix = ''): ReadonlyMap<string, string> =>
       }),
   );
 const values = (): ReadonlyMap<string, string> => look();
-const freshValues = (): ReadonlyMap<string, string> => look('unshare --net');
+/** Of namespaces that belong to the host's user namespace, and of a user namespace what that has. */
+const freshValues = (): ReadonlyMap<string, string> => {
+  const ofUsers = look('unshare --user --map-root-user');
+  return new Map(
+    [...look('unshare --net --ipc --uts')].map(([key, value]) => [
+      key,
+      key.startsWith('user/') ? (ofUsers.get(key) ?? '') : value,
+    ]),
+  );
+};
 
 const wanted = {
   congestion_control: 'bbr',
@@ -148,11 +157,22 @@ test('a census puts every value back, also one that was killed in the middle, an
   assert.deepEqual(stable(values()), stable(before));
   assert.equal(entries.get(path('congestion_control'))?.origin, 'initial');
   assert.equal(entries.get(path('keepalive_time'))?.origin, 'default-or-computed');
+  for (const [key, origin] of [
+    ['kernel/msgmax', 'default-or-computed'],
+    ['fs/mqueue/msg_max', 'default-or-computed'],
+    ['kernel/hostname', 'creator'],
+    ['user/max_net_namespaces', 'default-or-computed'],
+  ] as const) {
+    const entry = entries.get(key);
+    assert.deepEqual([entry?.origin, entry?.leaks, entry?.access], [origin, false, 'writable'], key);
+  }
+  // User 0 of the machine alone may write the names by way of /proc/sys.
+  assert.equal(entries.get('kernel/hostname')?.userAccess, 'read-only');
 });
 
 /** Never the same twice, or not to be changed without consequences. */
 const leftOut =
-  /nf_conntrack_count|disable_ipv6|addr_gen_mode|stable_secret|\/mtu$|lwtunnel|flush|_child_|_entries$/;
+  /nf_conntrack_count|disable_ipv6|addr_gen_mode|stable_secret|\/mtu$|lwtunnel|flush|_child_|_entries$|_next_id$/;
 
 test('of at least 300 keys none has another first value than is said, with all the host’s values changed; one in twenty at most is undecided', async () => {
   const probed = await probeSysctls(tools, { release: release() });

@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import { invalid, quote } from '../../errors.js';
 import {
   Place,
+  checkIsKey,
   combinationSentences,
   concludeIsolated,
   concludeOrigin,
@@ -14,7 +15,7 @@ import {
   scopeNames,
   showReading,
   sysctlKnowledge,
-  useSentences,
+  useSentence,
   whySysctl,
   type Difference,
   type Knowledge,
@@ -97,8 +98,9 @@ function columns(rows: readonly (readonly string[])[]): string {
 
 export async function explainCommand(words: readonly string[], options: AnswerOptions): Promise<number> {
   const path = oneKey('explain', words);
+  checkIsKey(parseSysctlName(words[0] ?? ''));
   const knowledge = sysctlKnowledge(path, release());
-  const probed = knowledge.scope === 'network' ? await probeOne(path) : undefined;
+  const probed = knowledge.scope === 'host' ? undefined : await probeOne(path);
   writeText(
     STDOUT,
     options.json ? `${JSON.stringify(explainJson(knowledge, probed))}\n` : explainText(knowledge, probed),
@@ -149,12 +151,12 @@ function explainText(knowledge: Knowledge, probed: Probed | undefined): string {
     ['scope', scope === 'host' ? scopeReason : `the ${scopeNames[scope]} namespace`],
     ['since', facts?.since === undefined ? undefined : `Linux ${facts.since}`],
     ['first value', origin === undefined ? undefined : originSentences[origin]],
-    ['', measured?.origin === undefined ? undefined : `(census of Linux ${measured.kernel.release})`],
+    ['', measured?.origin === undefined ? undefined : `(measured on Linux ${measured.kernel.release})`],
     ['in a new namespace', probed && accessText(probed)],
     ['', restriction?.reason],
     ['own value', probed && findingText(probed.isolated)],
     ['counts', facts?.combination === undefined ? undefined : combinationSentences[facts.combination]],
-    ['changes', facts?.use === undefined ? undefined : useSentences[facts.use]],
+    ['changes', facts?.use === undefined ? undefined : useSentence(facts.use, scope)],
     ['mind', facts?.trap],
     ['limit', facts?.limit],
     ['Kubernetes', kubernetesText(knowledge)],
@@ -235,7 +237,7 @@ function whyText({ summary, values, statements, remedies, unseen }: WhyReport): 
     `${summary}\n\n`,
     shown,
     `\nBecause\n${because.join('')}`,
-    `\nWhat to do\n${what.join('')}`,
+    what.length === 0 ? '' : `\nWhat to do\n${what.join('')}`,
     unseen.length === 0 ? '' : `\nNot seen: ${unseen.join('; ')}\n`,
   ].join('');
 }

@@ -9,7 +9,7 @@ import {
   machineKeys,
   parseSettingsFile,
   sysctlFacts,
-  useSentences,
+  useSentence,
   type AppliedLine,
   type PlaceTarget,
 } from '../../explore/sysctl/index.js';
@@ -100,7 +100,7 @@ async function keepForContainer(
 function noteOf(path: string, name: string): string[] {
   const facts = sysctlFacts(path);
   if (facts?.use === undefined || keepsOld(facts.use) !== true) return [];
-  return [`note: ${name}: ${useSentences[facts.use]}\n`];
+  return [`note: ${name}: ${useSentence(facts.use, sysctlScope(path).scope)}\n`];
 }
 
 export async function listValues(words: readonly string[], options: ValueOptions): Promise<number> {

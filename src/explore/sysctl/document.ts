@@ -1,6 +1,6 @@
 /** The tables of docs/sysctl.md, from the same data that answers. */
 import { netSysctlFacts } from '../../kernel/net-sysctls.js';
-import { ipcSysctls, isSafeSysctl } from '../../kernel/sysctl-scope.js';
+import { isSafeSysctl } from '../../kernel/sysctl-scope.js';
 import { measuredKernels, sysctlTemplate, type MeasuredKernel } from '../../kernel/sysctl-measured.js';
 import { interfaceOf, sysctlFacts, type Combination, type Origin, type Use } from './table/index.js';
 
@@ -57,7 +57,7 @@ export function sysctlTables(): string {
       keys.filter((key) => prefix.test(key)),
     ),
   );
-  return [...parts, ipcSection(), absentSection()].join('\n');
+  return [...parts, localSection(keys.filter((key) => !key.startsWith('net/'))), absentSection()].join('\n');
 }
 
 function networkSection(title: string, keys: readonly string[]): string {
@@ -68,7 +68,7 @@ function networkSection(title: string, keys: readonly string[]): string {
     perInterface ? 'which counts' : 'a new namespace has',
     ...(perInterface ? [] : ['a change holds for']),
     'since',
-    ...measuredKernels.map(({ series }) => `Linux ${series}`),
+    ...kernelHeads(),
   ];
   const rows = templates.map((template) => {
     const key =
@@ -93,7 +93,11 @@ function stateOn(kernel: MeasuredKernel, key: string): string {
   const group = kernel.groups.find(({ keys }) => keys.includes(key));
   if (!group) return kernel.absent.includes(key) ? 'host only' : 'no such key';
   const word = group.access === 'writable' ? 'own' : 'read-only';
-  return group.userAccess === 'absent' ? `${word}, not in a user namespace` : word;
+  if (group.access !== group.userAccess)
+    return group.userAccess === 'absent'
+      ? `${word}, not in a user namespace`
+      : `${word}, but not of a user namespace’s root`;
+  return word;
 }
 
 function traps(keys: readonly string[]): string {
@@ -114,17 +118,28 @@ function traps(keys: readonly string[]): string {
   return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`;
 }
 
-function ipcSection(): string {
-  const keys = [...ipcSysctls, 'kernel/hostname', 'kernel/domainname', 'user/max_*'];
-  const rows = keys.map((key) => {
-    const facts = sysctlFacts(key.replace('*', 'net_namespaces'));
+/** Of IPC, UTS and user namespaces: what a census found, those of one kind together. */
+function localSection(keys: readonly string[]): string {
+  const order = ['kernel/', 'fs/mqueue/', 'user/'];
+  const rank = (key: string): number =>
+    key.endsWith('name') ? 2.5 : order.findIndex((prefix) => key.startsWith(prefix));
+  const sorted = [...keys].sort((a, b) => rank(a) - rank(b));
+  const head = ['key', 'a new namespace has', 'a change holds for', 'since', ...kernelHeads()];
+  const rows = sorted.map((key) => {
+    const facts = sysctlFacts(key);
     return [
       `\`${dotted(key)}\`${isSafeSysctl(key) ? ' ✓' : ''}`,
       facts?.origin === undefined ? '' : firstValues[facts.origin],
+      facts?.use === undefined ? '' : facts.use === 'entry' ? 'new queues' : changes[facts.use],
       facts?.since ?? '',
+      ...measuredKernels.map((kernel) => stateOn(kernel, key)),
     ];
   });
-  return `### IPC, names and users\n\n${table([['key', 'a new namespace has', 'since'], ...rows])}\n${traps(keys.map((key) => key.replace('*', 'net_namespaces')))}`;
+  return `### IPC, names and users\n\n${table([head, ...rows])}\n${traps(sorted)}`;
+}
+
+function kernelHeads(): string[] {
+  return measuredKernels.map(({ series }) => `Linux ${series}`);
 }
 
 /** What only the first network namespace has, with the reason. */

@@ -14,7 +14,7 @@ export {
   type ProbeOptions,
 } from './probe.js';
 export { sameReading, showReading, type Access, type Reading } from '../../kernel/sysctl-reading.js';
-export { remediesInContainer, remediesOnHost, type Remedy } from './remedies.js';
+export { remediesInContainer, remediesOnHost, type Remedy, type Setting } from './remedies.js';
 export {
   applySettings,
   parseSettingsFile,
@@ -33,5 +33,12 @@ export {
 } from './table/index.js';
 export { measuredKernels, type MeasuredKernel } from '../../kernel/sysctl-measured.js';
 export type { SysctlTools } from './tools.js';
-export { whySysctl, type Statement, type Verdict, type WhyOptions, type WhyReport } from './why.js';
-export { combinationSentences, keepsOld, originSentences, scopeNames, useSentences } from './words.js';
+export {
+  checkIsKey,
+  whySysctl,
+  type Statement,
+  type Verdict,
+  type WhyOptions,
+  type WhyReport,
+} from './why.js';
+export { combinationSentences, keepsOld, originSentences, scopeNames, useSentence } from './words.js';

@@ -54,7 +54,11 @@ export function sysctlKnowledge(path: string, release: string): Knowledge {
     measured,
     restriction: netSysctlFact(path),
     ...originOf(facts, measured),
-    kubernetes: isSafeSysctl(path) ? 'safe' : byPrefix ? 'unsafe' : 'refused',
+    kubernetes: isSafeSysctl(path)
+      ? 'safe'
+      : byPrefix || /^kernel\/(?:shm|msg)/.test(path)
+        ? 'unsafe'
+        : 'refused',
     kubernetesSafeSince: safe?.sinceKubernetes,
     docker: byPrefix ? 'accepted' : 'refused',
   };

@@ -1,10 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { errnoOf } from '../../kernel/sysctl-reading.js';
 
-/** Every key below /proc/sys in this process's namespaces, slashed and sorted. */
-export function machineKeys(): string[] {
+/**
+ * Every key below /proc/sys in this process's namespaces, slashed and sorted.
+ *
+ * @param folders Only these. Default: all.
+ */
+export function machineKeys(folders: readonly string[] = ['']): string[] {
   const found: string[] = [];
-  walk('', found);
+  for (const folder of folders) walk(folder, found);
   return found.sort();
 }
 

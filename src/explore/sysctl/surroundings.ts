@@ -1,8 +1,9 @@
 /** What stands between a process and a parameter: how /proc/sys is mounted for it, and what it may do. */
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { parseMountinfo } from '../../kernel/mountinfo.js';
 import { parseCapabilityMask } from '../../kernel/capabilities.js';
 import { errnoOf } from '../../kernel/sysctl-reading.js';
+import type { NamespaceKind } from '../../plan/constants.js';
 
 export interface Surroundings {
   /** The mount that /proc/sys is on, read-only or not; undefined where it could not be seen. */
@@ -64,4 +65,16 @@ function netAdminOf(pid: number): Surroundings['netAdmin'] {
 /** Whether this process is in the machine's first network namespace, by a key that only that one has (Linux ≥ 4.20). */
 export function inInitialNetwork(): boolean {
   return existsSync('/proc/sys/net/core/devconf_inherit_init_net');
+}
+
+/** What the kernel numbers its first namespaces by (include/uapi/linux/nsfs.h, and before it include/linux/proc_ns.h). */
+const initialInodes = { ipc: 0xefffffff, uts: 0xeffffffe, user: 0xeffffffd } as const;
+
+/** Whether this process is in the machine's first namespace of a kind. */
+export function inInitialNamespace(kind: NamespaceKind): boolean {
+  if (kind === 'net') return inInitialNetwork();
+  return (
+    kind in initialInodes &&
+    statSync(`/proc/self/ns/${kind}`).ino === initialInodes[kind as keyof typeof initialInodes]
+  );
 }

@@ -1,20 +1,29 @@
 /** The answer to "I changed it on the host; why does it not take effect in the container?", for one key. */
 import { readlinkSync } from 'node:fs';
 import { parseSysctlName, type SysctlName } from '../../kernel/sysctl-name.js';
-import { combinationOf, effectiveValue, inheritedOrigin, siblingKey } from './conf.js';
+import { isSysctlFolder } from '../../kernel/sysctl-files.js';
+import { pidSysctl } from '../../kernel/sysctl-scope.js';
+import { atLeast } from '../../kernel/sysctl-measured.js';
+import { WarrenError, quote } from '../../errors.js';
+import { combine } from './why-combination.js';
+import { decideByOrigin, type Decision } from './why-origin.js';
+import { inheritedOrigin } from './conf.js';
 import { sysctlKnowledge, type Knowledge } from './knowledge.js';
 import { Place, type PlaceTarget } from './place.js';
 import { errnoOf, sameReading, showReading, type Access, type Reading } from '../../kernel/sysctl-reading.js';
-import { remediesInContainer, remediesOnHost, type Remedy } from './remedies.js';
+import { remediesFor } from './why-remedies.js';
+import type { Remedy } from './remedies.js';
 import { inInitialNetwork, surroundingsOf } from './surroundings.js';
 import { documents, interfaceOf, type Origin } from './table/index.js';
 import type { SysctlTools } from './tools.js';
-import { combinationSentences, originSentences, scopeNames, useSentences } from './words.js';
+import { localKeys } from './survey.js';
+import { originSentences, scopeNames, useSentence } from './words.js';
 
 /**
  * What it comes down to.
  *
  * - `global`: the machine has one value. - `absent`: a namespace does not have it. - `shared`: the namespace shows the machine's.
+ * - `nowhere`: there is no such key. - `other-kind`: a PID namespace has its own, which is not set at a start.
  * - `same-namespace`: the container uses the host's namespace. - `copied`: the value of the host at the start. - `reset`: the
  * kernel's default. - `interface`: taken over when an interface appeared. - `overridden`: another key counts more.
  * - `unknown`: it is the namespace's own, and where its first value comes from is not known.
@@ -22,6 +31,8 @@ import { combinationSentences, originSentences, scopeNames, useSentences } from 
 export type Verdict =
   | 'global'
   | 'absent'
+  | 'nowhere'
+  | 'other-kind'
   | 'shared'
   | 'same-namespace'
   | 'copied'
@@ -61,10 +72,11 @@ export interface WhyOptions {
 /**
  * Explains one key. The host's values are read, throw-away namespaces are made; nothing is written.
  *
- * @throws {WarrenError} `ERR_SYSCTL_NAME`, `ERR_NAMESPACE_NOT_FOUND`
+ * @throws {WarrenError} `ERR_SYSCTL_NAME`, `ERR_SYSCTL_NOT_FOUND` for a folder, `ERR_NAMESPACE_NOT_FOUND`
  */
 export async function whySysctl(key: string, tools: SysctlTools, options: WhyOptions): Promise<WhyReport> {
   const parsed = parseSysctlName(key);
+  checkIsKey(parsed);
   const knowledge = sysctlKnowledge(parsed.path, options.release);
   const investigation = new Investigation(parsed, knowledge, tools, options);
   try {
@@ -74,9 +86,21 @@ export async function whySysctl(key: string, tools: SysctlTools, options: WhyOpt
   }
 }
 
+/** @throws {WarrenError} `ERR_SYSCTL_NOT_FOUND` */
+export function checkIsKey({ path, name }: SysctlName): void {
+  if (!isSysctlFolder(path)) return;
+  throw new WarrenError('ERR_SYSCTL_NOT_FOUND', `Cannot explain ${quote(name)}`, {
+    kind: 'invalid-argument',
+    why: 'it is a folder of keys',
+    fix: `name one of them: warren sysctl ls ${name}`,
+  });
+}
+
 class Investigation {
   readonly #statements: Statement[] = [];
   readonly #unseen: string[] = [];
+  /** What else has to be set for the key to count. */
+  #overriding: readonly string[] = [];
   readonly #host: Place;
   readonly #target: Place | undefined;
   #fresh: Place | undefined;
@@ -102,21 +126,34 @@ class Investigation {
     const host = await this.#host.read(path);
     const target = this.#target?.has(path) === true ? await this.#target.read(path) : undefined;
     const fresh = await this.#inFresh(path);
-    const verdict = await this.#decide(host, target, fresh);
-    if (verdict.settable) this.#aboutWriting();
-    this.#aboutUse(verdict.settable);
+    const { verdict, summary } = await this.#decide(host, target, fresh);
+    const settable = settableVerdicts.has(verdict);
+    if (settable) this.#aboutWriting();
+    this.#aboutUse(verdict, settable);
     return {
       path,
       name: this.key.name,
-      verdict: verdict.verdict,
-      summary: verdict.summary,
+      verdict,
+      summary,
       values: [
         { place: 'host', reading: host },
         ...(target && this.#target ? [{ place: this.#target.label, reading: target }] : []),
         ...(fresh ? [{ place: 'fresh namespace', reading: fresh.reading }] : []),
       ],
       statements: this.#statements,
-      remedies: this.#remedies(verdict.settable, host),
+      remedies: await remediesFor(verdict, {
+        key: this.key,
+        knowledge: this.knowledge,
+        host,
+        there: target ?? fresh?.reading,
+        overriding: this.#overriding,
+        running: this.#target === undefined ? undefined : String(this.options.label ?? this.options.in),
+        keys: async () => [
+          ...(await (this.#fresh ?? this.#host).keys()),
+          ...(await this.#host.keys()),
+          ...localKeys(),
+        ],
+      }),
       unseen: this.#unseen,
     };
   }
@@ -140,19 +177,12 @@ class Investigation {
     host: Reading,
     target: Reading | undefined,
     fresh: { reading: Reading; access: Access } | undefined,
-  ): Promise<{ verdict: Verdict; summary: string; settable: boolean }> {
+  ): Promise<Decision> {
     const { name, path } = this.key;
     const { scope, scopeReason, restriction, facts } = this.knowledge;
     const kind = scopeNames[scope];
     const place = this.#target?.label ?? 'a new container';
-    if (scope === 'host') {
-      this.#say(capital(scopeReason), 'the kernel registers it outside every namespace');
-      return {
-        verdict: 'global',
-        summary: `${name} has one value for the whole machine: what the host sets holds in every container, and no container can have its own.`,
-        settable: false,
-      };
-    }
+    if (scope === 'host') return this.#ofMachine(host, scopeReason);
     if (this.#target?.isOwn(path) === true && this.#target.has(path)) {
       this.#say(
         `${place} is in the same ${kind} namespace as this command: they have one value.`,
@@ -161,30 +191,15 @@ class Investigation {
       return {
         verdict: 'same-namespace',
         summary: `${place} uses the host's ${kind} namespace: ${name} is the host's, and a change on the host holds there at once.`,
-        settable: false,
       };
     }
-    const device = interfaceOf(path);
+    if (fresh?.access === 'absent' && (target === undefined || !('value' in target)))
+      return this.#absent(host);
+    const ofAnInterface = interfaceOf(path) !== undefined && fresh?.access === 'absent';
     if (
-      fresh?.access === 'absent' &&
-      (device === undefined || target === undefined || !('value' in target))
+      !ofAnInterface &&
+      (restriction?.state === 'global' || facts?.origin === 'shared' || fresh?.access === 'read-only')
     ) {
-      this.#say(
-        device !== undefined && 'value' in host
-          ? `A namespace has ${name} only where it has ${path.includes('/neigh/default/') ? 'it as the machine’s default' : `an interface ${device}`}${restriction ? `: ${restriction.reason}` : ''}.`
-          : `A new ${kind} namespace does not have it${restriction ? `: ${restriction.reason}` : ''}.`,
-        'a throw-away namespace was made: the file is not there (ENOENT)',
-      );
-      const nowhere = !('value' in host) && !restriction && host.errno === 'ENOENT';
-      return {
-        verdict: 'absent',
-        summary: nowhere
-          ? `${name} exists neither here nor in a new namespace: a module that is not loaded, an interface that is not there, or a slip of spelling.`
-          : `${name} does not exist in a new ${kind} namespace: only the machine's first one has it, and what it sets holds for all.`,
-        settable: false,
-      };
-    }
-    if (restriction?.state === 'global' || facts?.origin === 'shared' || fresh?.access === 'read-only') {
       this.#say(
         `It can be seen in a new ${kind} namespace and is not its own${restriction ? `: ${restriction.reason}` : ''}.`,
         fresh?.access === 'read-only'
@@ -194,7 +209,6 @@ class Investigation {
       return {
         verdict: 'shared',
         summary: `${name} looks like the container's own and is the machine's: it can be set on the host only.`,
-        settable: false,
       };
     }
     this.#say(
@@ -204,8 +218,80 @@ class Investigation {
     const { origin, source } = await this.#origin();
     if (origin !== undefined) this.#say(originSentences[origin], source);
     this.#compare(host, target, fresh?.reading);
-    const overridden = await this.#combination();
-    return { ...this.#verdict(origin, overridden, place, fresh?.reading), settable: true };
+    const { statements, overriding } = await combine(
+      path,
+      this.#target ?? this.#host,
+      this.#target ? `In ${place}` : 'On the host',
+    );
+    this.#statements.push(...statements);
+    if (this.#target) this.#overriding = overriding;
+    return decideByOrigin({
+      name,
+      scope,
+      origin,
+      overriding: this.#overriding,
+      place,
+      running: this.#target !== undefined,
+      fresh: fresh?.reading,
+    });
+  }
+
+  /** No namespace of a kind that is asked about has it. */
+  #ofMachine(host: Reading, scopeReason: string): Decision {
+    const { name, path } = this.key;
+    const ofPid = pidSysctl(path);
+    if (ofPid && atLeast(this.options.release, ofPid.since)) {
+      this.#say(`Each PID namespace has its own, since Linux ${ofPid.since}: ${ofPid.what}.`, ofPid.source);
+      return {
+        verdict: 'other-kind',
+        summary: `${name} belongs to the PID namespace: a container has its own, and what the host sets does not change it. Only processes inside can set it.`,
+      };
+    }
+    if ('errno' in host && host.errno === 'ENOENT') {
+      this.#say('No namespace isolates a key of that name.', 'the folder it would be in was looked at');
+      return this.#nowhere();
+    }
+    this.#say(capital(scopeReason), 'the kernel registers it outside every namespace');
+    return {
+      verdict: 'global',
+      summary: `${name} has one value for the whole machine: what the host sets holds in every container, and no container can have its own.`,
+    };
+  }
+
+  #absent(host: Reading): Decision {
+    const { name, path } = this.key;
+    const { scope, restriction } = this.knowledge;
+    const kind = scopeNames[scope];
+    const device = interfaceOf(path);
+    this.#say(
+      device === undefined || restriction
+        ? `A new ${kind} namespace does not have it${restriction ? `: ${restriction.reason}` : ''}.`
+        : `A namespace has it only as long as it has an interface ${device}.`,
+      'a throw-away namespace was made: the file is not there (ENOENT)',
+    );
+    if ('value' in host && device !== undefined && !restriction) {
+      return {
+        verdict: 'absent',
+        summary: `${name} is of the host's interface ${device}, and a container has no interface of that name: its own have keys of their own.`,
+      };
+    }
+    if (!restriction && 'errno' in host && host.errno === 'ENOENT') return this.#nowhere();
+    return {
+      verdict: 'absent',
+      summary: `${name} does not exist in a new ${kind} namespace: only the machine's first one has it, and what it sets holds for all.`,
+    };
+  }
+
+  #nowhere(): Decision {
+    const { name, path } = this.key;
+    const device = interfaceOf(path);
+    return {
+      verdict: 'nowhere',
+      summary:
+        device === undefined
+          ? `${name} exists neither here nor in a new namespace: a slip of spelling, or a part of the kernel that is not there.`
+          : `${name} exists neither here nor in a new namespace: there is no interface ${device}, or it has no such key.`,
+    };
   }
 
   #ownEvidence(host: Reading, target: Reading | undefined, fresh: Reading | undefined): string {
@@ -214,7 +300,7 @@ class Investigation {
     if (other && 'value' in host && 'value' in other && host.value !== other.value)
       return `they differ at this moment: ${showReading(host)} here, ${showReading(other)} there`;
     if (measured?.leaks === false)
-      return `census of Linux ${measured.kernel.release}: a write in a namespace did not reach the host`;
+      return `measured on Linux ${measured.kernel.release}: a write in a namespace did not reach the host`;
     return 'the file can be written in a throw-away namespace, and the table of docs/sysctl.md has it';
   }
 
@@ -229,7 +315,7 @@ class Investigation {
       origin,
       source:
         originSource === 'census' && measured
-          ? `census of Linux ${measured.kernel.release}: the host’s value was changed and a namespace made`
+          ? `measured on Linux ${measured.kernel.release}: ${originTrials[origin ?? 'default'] ?? 'the host had another value when a namespace was made'}`
           : 'the kernel’s source and documentation, by the table of docs/sysctl.md',
     };
   }
@@ -261,89 +347,6 @@ class Investigation {
     }
   }
 
-  /** @returns Whether another key than this one decides. */
-  async #combination(): Promise<boolean> {
-    const { path } = this.key;
-    const rule = combinationOf(path);
-    const device = interfaceOf(path);
-    if (rule === undefined || device === undefined || device === 'default') return false;
-    this.#say(combinationSentences[rule], 'the kernel’s source, by the table of docs/sysctl.md');
-    const place = this.#target ?? this.#host;
-    const devices = device === 'all' ? interfacesIn(await place.keys(), path) : [device];
-    let overridden = false;
-    let same = 0;
-    for (const each of devices) {
-      const [all, own, forwarding] = await Promise.all(
-        [
-          siblingKey(path, 'all'),
-          siblingKey(path, each),
-          siblingKey(path, each).replace(/[^/]+$/, 'forwarding'),
-        ].map(async (sibling) => place.read(sibling)),
-      );
-      if (!all || !own || !('value' in all) || !('value' in own)) continue;
-      const forwards = forwarding !== undefined && 'value' in forwarding && forwarding.value !== '0';
-      const effective = effectiveValue(rule, all.value, own.value, forwards);
-      if (effective === undefined) continue;
-      const mine = device === 'all' ? all.value : own.value;
-      if (String(effective) === mine && device === 'all') {
-        same += 1;
-        continue;
-      }
-      if (String(effective) !== mine) overridden = true;
-      this.#say(
-        `${this.#target ? `In ${place.label}` : 'On the host'}, on ${each}, ${effective} counts.`,
-        `conf.all is ${all.value}, conf.${each} is ${own.value}`,
-      );
-    }
-    if (same > 0)
-      this.#say(
-        `${this.#target ? `In ${place.label}` : 'On the host'} conf.all’s own value counts on ${same} of ${devices.length} interfaces.`,
-        'conf.all and each interface were read',
-      );
-    return overridden && this.#target !== undefined;
-  }
-
-  #verdict(
-    origin: Origin | undefined,
-    overridden: boolean,
-    place: string,
-    fresh: Reading | undefined,
-  ): { verdict: Verdict; summary: string } {
-    const { name } = this.key;
-    if (overridden) {
-      return {
-        verdict: 'overridden',
-        summary: `${name} is set in ${place}, and another key counts more there: conf.all and the interface’s own are combined.`,
-      };
-    }
-    const value = fresh && 'value' in fresh ? ` (${showReading(fresh)})` : '';
-    switch (origin) {
-      case 'initial':
-      case 'creator':
-        return {
-          verdict: 'copied',
-          summary: `${name} was copied when the namespace was made: later changes on the host do not reach ${place}.`,
-        };
-      case 'conf-default':
-      case 'neigh-default':
-        return {
-          verdict: 'interface',
-          summary: `${name} was taken over when the interface appeared: later changes of the default do not reach it.`,
-        };
-      case 'default':
-      case 'computed':
-        return {
-          verdict: 'reset',
-          summary: `${name} does not follow the host: every namespace has its own, and a new one starts with the kernel’s ${origin === 'computed' ? 'computed value' : 'default'}${value}.`,
-        };
-      default:
-        return {
-          verdict: 'unknown',
-          summary: `${name} is the namespace’s own: the host’s value does not hold in ${place}.`,
-        };
-    }
-  }
-
   /** What keeps somebody inside from setting it. */
   #aboutWriting(): void {
     const pid = this.#target?.pid;
@@ -362,9 +365,9 @@ class Investigation {
         procSys.evidence,
       );
     else if (procSys) this.#say('Inside, /proc/sys is writable.', procSys.evidence);
-    if (netAdmin && !netAdmin.held && this.knowledge.scope === 'network')
+    if (netAdmin && !netAdmin.held && this.knowledge.scope === 'network' && procSys?.readOnly !== true)
       this.#say(
-        `Process ${pid} lacks CAP_NET_ADMIN: where /proc/sys is writable, only user 0 of its namespaces’ owner could write it.`,
+        `Process ${pid} lacks CAP_NET_ADMIN: it may write it only where it is user 0 of the machine.`,
         netAdmin.evidence,
       );
     if (otherUserNamespace === true)
@@ -374,35 +377,31 @@ class Investigation {
       );
   }
 
-  #aboutUse(settable: boolean): void {
-    const { facts } = this.knowledge;
-    if (!facts) return;
+  #aboutUse(verdict: Verdict, settable: boolean): void {
+    const { facts, scope } = this.knowledge;
+    if (!facts || verdict === 'nowhere') return;
     const source = documents[facts.document];
     if (settable && facts.use !== undefined)
-      this.#say(useSentences[facts.use], 'the kernel’s source, by the table of docs/sysctl.md');
+      this.#say(useSentence(facts.use, scope), 'the kernel’s source, by the table of docs/sysctl.md');
     if (facts.trap !== undefined) this.#say(facts.trap, source);
     if (facts.limit !== undefined) this.#say(facts.limit, source);
   }
-
-  #remedies(settable: boolean, host: Reading): readonly Remedy[] {
-    const value = 'value' in host && host.value !== '' ? showReading(host) : 'VALUE';
-    if (!settable) return remediesOnHost(this.key.name, value);
-    const running = this.#target === undefined ? undefined : String(this.options.label ?? this.options.in);
-    return remediesInContainer(this.knowledge, value, running);
-  }
 }
 
-function interfacesIn(keys: readonly string[], path: string): string[] {
-  return keys.flatMap((key) => {
-    const device = interfaceOf(key);
-    return device !== undefined &&
-      device !== 'all' &&
-      device !== 'default' &&
-      siblingKey(path, device) === key
-      ? [device]
-      : [];
-  });
-}
+const settableVerdicts: ReadonlySet<Verdict> = new Set<Verdict>([
+  'copied',
+  'reset',
+  'interface',
+  'overridden',
+  'unknown',
+]);
+
+/** How the other origins were found out. */
+const originTrials: Readonly<Partial<Record<Origin, string>>> = {
+  creator: 'a namespace was made inside one that had another value',
+  'conf-default': 'conf/default had another value when a namespace was made',
+  'neigh-default': 'the machine’s neigh/default had another value when a namespace was made',
+};
 
 function namespaceFile(pid: number | undefined, target: PlaceTarget | undefined, scope: string): string {
   const kind = scope === 'network' ? 'net' : scope;

@@ -25,7 +25,7 @@ export const originSentences: Readonly<Record<Origin, string>> = {
 };
 
 /** What becomes of what exists already when a value changes. */
-export const useSentences: Readonly<Record<Use, string>> = {
+const useSentences: Readonly<Record<Use, string>> = {
   'each-use': 'It is read whenever it is needed, so a change holds at once, for existing sockets too.',
   socket: 'A socket copies it when it is made: sockets that exist keep the old value.',
   listen:
@@ -35,6 +35,14 @@ export const useSentences: Readonly<Record<Use, string>> = {
   entry: 'An entry takes it when it is made or refreshed: those that exist keep what they have until then.',
   interface: 'An interface copies it when it appears: those that exist keep what they have.',
 };
+
+/** The same for keys that have nothing to do with sockets. */
+export function useSentence(use: Use, scope: SysctlScope): string {
+  if (scope === 'network') return useSentences[use];
+  return use === 'entry'
+    ? 'A queue takes it when it is made: those that exist keep what they have.'
+    : 'It is read whenever it is needed, so a change holds at once.';
+}
 
 /** Whether existing sockets and connections keep the old value, in one clause. */
 export function keepsOld(use: Use | undefined): boolean | undefined {

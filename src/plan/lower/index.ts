@@ -167,6 +167,10 @@ export function lower(step: Step): readonly Call[] {
       return probe.leave(step);
     case 'hand-over-namespace':
       return probe.handOverNamespace(step);
+    case 'mark-sysctls':
+      return probe.markSysctls(step);
+    case 'survey-sysctls':
+      return probe.surveySysctls(step);
     case 'probe-sysctls':
       return probe.probeSysctls(step);
     case 'read-sysctl':

@@ -8,13 +8,14 @@ import { Place } from '../place.js';
 import { sameReading, type Access, type Reading } from '../../../kernel/sysctl-reading.js';
 import { interfaceOf, type Origin } from '../table/index.js';
 import type { SysctlTools } from '../tools.js';
+import { localCensus, localSnapshot } from './local.js';
 import { removeJournal, restore, writeJournal, type HostFiles, type Unrestored } from './journal.js';
 
 /** What was measured of one key of a fresh namespace. */
 export interface CensusEntry {
-  /** What root of the first user namespace may do in a fresh namespace. */
+  /** What root of the first user namespace may do in a fresh namespace; of a user namespace itself, root of a new one. */
   readonly access: Access;
-  /** What root of a new user namespace may do in a namespace that belongs to it. */
+  /** What root of a new user namespace, who is nobody outside, may do in a namespace that belongs to it. */
   readonly userAccess: Access;
   /** Undefined: it could not be decided, and `note` says why. */
   readonly origin: Origin | 'default-or-computed' | undefined;
@@ -34,7 +35,7 @@ export interface CensusResult {
   /** `6.18.3-arch1`, as uname(2) says. */
   readonly kernel: string;
   readonly entries: ReadonlyMap<string, CensusEntry>;
-  /** Keys of the host's network that a fresh namespace lacks. */
+  /** Keys of the host's network that a fresh network namespace lacks. */
   readonly absent: readonly string[];
   readonly inherit: readonly InheritEntry[];
   readonly unrestored: readonly Unrestored[];
@@ -74,7 +75,7 @@ const restless: ReadonlySet<string> = new Set([
 export async function takeCensus(tools: SysctlTools, options: CensusOptions): Promise<CensusResult> {
   const host = new NetworkSysctls();
   const files = hostFiles(host);
-  const before = snapshot(host);
+  const before = new Map([...snapshot(host), ...localSnapshot(files)]);
   writeJournal(options.journal, before);
   let entries: ReadonlyMap<string, CensusEntry>;
   let absent: string[];
@@ -82,7 +83,8 @@ export async function takeCensus(tools: SysctlTools, options: CensusOptions): Pr
   let unrestored: Unrestored[];
   try {
     const survey = new Survey(tools, host);
-    entries = await survey.run(before, options.onProgress ?? (() => undefined));
+    const network = await survey.run(before, options.onProgress ?? (() => undefined));
+    entries = new Map([...network, ...(await localCensus(tools, files, before))]);
     inherit = await measureInherit(tools, host);
     absent = host.keys().filter((path) => !entries.has(path) && interfaceOf(path) === undefined);
   } finally {
