@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type LegacyTable, legacyTables, links, nft, openNetlink } from '../../src/netlink/index.js';
 import { assertFakeHost, holdNetworkNamespace } from '../support/fake-host.js';
 import { oracle } from '../support/oracle.js';
+import { commands, opaque as unread } from './iptables-corpus.js';
 
 assertFakeHost();
 
@@ -168,6 +169,13 @@ const iptables = String.raw`
 4 -A OUTPUT -m owner --uid-owner 5 -j DROP
 6 -t nat -A POSTROUTING -s fd00::/64 ! -o br0 -j MASQUERADE
 6 -A INPUT -p ipv6-icmp -j ACCEPT
+6 -A FORWARD -j REJECT
+4 -A INPUT -m iprange --src-range 10.0.0.1-10.0.0.9 -j ACCEPT
+4 -A INPUT -p tcp --tcp-option 5 -j DROP
+4 -A INPUT -m conntrack --ctstatus ASSURED -j ACCEPT
+6 -A INPUT -m iprange --src-range fd00::1-fd00::9 -j ACCEPT
+4 -A INPUT -m ttl --ttl-eq 64 -j ACCEPT
+4 -A INPUT -m length --length 64 -j ACCEPT
 6 -t nat -A PREROUTING -p tcp --dport 99 -j DNAT --to-destination [fd00::2]:80
 4 -A INPUT -m string --string abc --algo bm -j DROP
 `
@@ -248,6 +256,39 @@ test('legacyTables() shows what iptables-legacy -S does, and makes no table by l
     chains.flatMap(({ rules }) => rules.flatMap((rule) => rule.opaque)),
   );
   assert.deepEqual(opaque, ['string']);
+});
+
+test('legacyTables() reads every match and target that it knows as iptables-legacy -S says it, and names those it does not', async (t) => {
+  const held = await holdNetworkNamespace();
+  t.after(async () => held[Symbol.asyncDispose]());
+  const run = (program: string, ...args: string[]) =>
+    oracle('nsenter', [`--net=${held.path}`, program, ...args], { allowFailure: true });
+  const refused = commands.filter((line) => {
+    const [version, ...args] = splitWords(line);
+    return run(version === '6' ? 'ip6tables-legacy' : 'iptables-legacy', ...args).code !== 0;
+  });
+  t.diagnostic(`${commands.length - refused.length} rules; this kernel lacks: ${refused.join(' | ')}`);
+  assert.ok(refused.length < commands.length / 4);
+  const seen = new Set<string>();
+  for (const { family, name, chains } of legacyTables({ namespace: { pid: held.pid } })) {
+    const program = family === 'ip' ? 'iptables-legacy' : 'ip6tables-legacy';
+    for (const chain of chains) {
+      const theirs = run(program, '-t', name, '-S', chain.name)
+        .stdout.trim()
+        .split('\n')
+        .filter((line) => line.startsWith('-A'));
+      assert.equal(chain.rules.length, theirs.length);
+      for (const [index, { text, opaque }] of chain.rules.entries()) {
+        for (const each of opaque) seen.add(each);
+        if (opaque.length === 0) assert.equal(`-A ${chain.name} ${text}`.trim(), theirs[index]);
+        else for (const each of opaque) assert.match(text, new RegExp(`-[mj] ${each}( |$)`));
+      }
+    }
+  }
+  assert.deepEqual(
+    [...seen].filter((each) => !unread.has(each)),
+    [],
+  );
 });
 
 function legacyLines({ chains }: LegacyTable): string[] {

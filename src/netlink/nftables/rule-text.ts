@@ -114,8 +114,8 @@ class Reader implements Registers {
       dup: (it) => this.#packet.say(dupText(it, this, family)),
       fwd: (it) => this.#packet.say(fwdText(it, this)),
       objref: (it) => this.#objref(it, current),
-      match: (it) => this.#packet.say(matchText(it, this.#packet.protocols.transport)),
-      target: (it) => this.#packet.say(targetText(it)),
+      match: (it) => this.#packet.say(matchText(it, this.#packet.protocols.transport, family)),
+      target: (it) => this.#packet.say(targetText(it, family)),
     };
     const step = steps[name as keyof ExpressionKinds] as ((it: unknown) => void) | undefined;
     if (step) step(data);

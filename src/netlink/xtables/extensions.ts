@@ -4,16 +4,11 @@
  */
 import { formatIp } from '../codec/index.js';
 import { valueText } from '../nftables/value-text.js';
+import { conntrackText, moreMatches, stateText } from './more-matches.js';
+import { moreTargets } from './more-targets.js';
+import { type ExtensionText, hex, ports, quoted, type Table, text } from './words.js';
 
-/** One extension in words: as nft(8) says it, and as options of iptables(8). */
-export interface ExtensionText {
-  readonly nft: string;
-  readonly iptables: string;
-}
-
-type Read = (info: Buffer, transport: string) => ExtensionText;
-/** By name and revision: bytes that there must be, and how to read them. */
-type Table = Readonly<Record<string, readonly [minimum: number, read: Read]>>;
+export type { ExtensionText } from './words.js';
 
 const addressTypes = [
   'unspec',
@@ -25,15 +20,6 @@ const addressTypes = [
   'blackhole',
   'unreachable',
   'prohibit',
-];
-const states: readonly (readonly [number, string])[] = [
-  [0x1, 'invalid'],
-  [0x8, 'new'],
-  [0x4, 'related'],
-  [0x2, 'established'],
-  [0x100, 'untracked'],
-  [0x40, 'snat'],
-  [0x80, 'dnat'],
 ];
 const rejections: readonly (readonly [string, string])[] = [
   ['icmp net-unreachable', 'icmp-net-unreachable'],
@@ -48,22 +34,8 @@ const rejections: readonly (readonly [string, string])[] = [
 ];
 const levels = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'];
 
-const hex = (number: number): string => `0x${number.toString(16)}`;
-const ports = (from: number, to: number, between: string): string =>
-  from === to ? `${from}` : `${from}${between}${to}`;
-const named = (mask: number): string[] =>
-  states.filter(([bit]) => (mask & bit) !== 0).map(([, name]) => name);
-
-/** @param isAlias Written as `-m state`, the older name of the same. */
-function stateText(mask: number, inverted: boolean, isAlias: boolean): ExtensionText {
-  const found = named(mask);
-  return {
-    nft: `ct state ${inverted ? '! ' : ''}${found.join(',')}`,
-    iptables: `-m ${isAlias ? 'state' : 'conntrack'} ${inverted ? '! ' : ''}--${isAlias ? 'state' : 'ctstate'} ${found.join(',').toUpperCase()}`,
-  };
-}
-
 const matches: Table = {
+  ...moreMatches,
   'addrtype 1': [
     8,
     (info) => {
@@ -91,24 +63,7 @@ const matches: Table = {
       };
     },
   ],
-  'conntrack 3': [
-    154,
-    (info) => {
-      const STATE_ALIAS = 0x2000;
-      const given = info.readUInt16LE(146);
-      const flags = given & ~STATE_ALIAS;
-      const inverted = info.readUInt16LE(148);
-      // State is the one that firewalls are made of; whatever else is asked for is said to be there.
-      const text = stateText(info.readUInt16LE(150), (inverted & 1) !== 0, (given & STATE_ALIAS) !== 0);
-      if ((flags & ~1) === 0) return text;
-      const more = `conntrack options ${hex(flags & ~1)}`;
-      const own = (flags & 1) === 0 ? undefined : text;
-      return {
-        nft: [...(own ? [own.nft] : []), `xt match "${more}"`].join(' '),
-        iptables: [...(own ? [own.iptables] : []), `[${more}]`].join(' '),
-      };
-    },
-  ],
+  'conntrack 3': [154, conntrackText],
   'state 0': [4, (info) => stateText(info.readUInt32LE(0), false, true)],
   'multiport 1': [
     48,
@@ -139,8 +94,11 @@ const matches: Table = {
   'comment 0': [
     1,
     (info) => {
-      const text = JSON.stringify(info.toString('utf8').replace(/\0.*$/s, ''));
-      return { nft: `comment ${text}`, iptables: `-m comment --comment ${text}` };
+      const comment = text(info, 0, info.length);
+      return {
+        nft: `comment ${JSON.stringify(comment)}`,
+        iptables: `-m comment --comment ${quoted(comment)}`,
+      };
     },
   ],
   'mark 1': [
@@ -157,27 +115,44 @@ const matches: Table = {
   'tcp 0': [
     12,
     (info) => {
+      const [FLAGS, OPTION] = [4, 8];
       const inverted = info[11] as number;
-      const mask = info[9] as number;
-      const flags = flagNames(mask);
-      const set = flagNames(info[10] as number);
-      const text = portMatch('tcp', info, inverted);
-      if (mask === 0) return text;
-      return {
-        nft: `${text.nft} tcp flags ${set.join(',').toLowerCase() || '0x0'} / ${flags.join(',').toLowerCase()}`.trim(),
-        iptables: `${text.iptables} ${(inverted & 8) !== 0 ? '! ' : ''}--tcp-flags ${flags.join(',')} ${set.join(',') || 'NONE'}`,
-      };
+      const [option, mask] = [info[8] as number, info[9] as number];
+      const both = portMatch('tcp', info, inverted);
+      const nft = [both.nft];
+      const iptables = [both.iptables];
+      if (option !== 0) {
+        const isInverted = (inverted & OPTION) !== 0;
+        nft.push(`tcp option ${option} ${isInverted ? 'missing' : 'exists'}`);
+        iptables.push(`${isInverted ? '! ' : ''}--tcp-option ${option}`);
+      }
+      if (mask !== 0) {
+        const isInverted = (inverted & FLAGS) !== 0;
+        const flags = flagNames(mask);
+        const set = flagNames(info[10] as number);
+        nft.push(
+          `tcp flags ${isInverted ? '!= ' : ''}${set.join(',').toLowerCase() || '0x0'} / ${flags.join(',').toLowerCase()}`,
+        );
+        iptables.push(`${isInverted ? '! ' : ''}--tcp-flags ${flags.join(',')} ${set.join(',') || 'NONE'}`);
+      }
+      return { nft: nft.join(' ').trim(), iptables: iptables.join(' ') };
     },
   ],
   'udp 0': [9, (info) => portMatch('udp', info, info[8] as number)],
   'icmp6 0': [
     4,
     (info) => {
-      const [type, inverted] = [info[0] as number, info[3] === 1];
+      const [type, from, to, inverted] = [info[0], info[1], info[2], info[3] === 1] as [
+        number,
+        number,
+        number,
+        boolean,
+      ];
       const sign = inverted ? '!= ' : '';
+      const code = from === 0 && to === 255 ? '' : ports(from, to, '-');
       return {
-        nft: `icmpv6 type ${sign}${valueText('icmpv6_type', Buffer.from([type]))}`,
-        iptables: `-m icmp6 ${inverted ? '! ' : ''}--icmpv6-type ${type}`,
+        nft: `icmpv6 type ${sign}${valueText('icmpv6_type', Buffer.from([type]))}${code === '' ? '' : ` icmpv6 code ${code}`}`,
+        iptables: `-m icmp6 ${inverted ? '! ' : ''}--icmpv6-type ${type}${code === '' ? '' : `/${code}`}`,
       };
     },
   ],
@@ -214,6 +189,11 @@ const matches: Table = {
         ];
       };
       const all = [...one(1, 0, 'meta skuid', 'uid-owner'), ...one(2, 8, 'meta skgid', 'gid-owner')];
+      // Whether there is a socket at all, which nft has no words for.
+      if ((match & 4) !== 0) {
+        const not = (inverted & 4) !== 0 ? '! ' : '';
+        all.push({ nft: 'xt match owner', iptables: `${not}--socket-exists` });
+      }
       const words = (pick: (each: ExtensionText) => string): string => all.map(pick).join(' ');
       return { nft: words(({ nft }) => nft), iptables: `-m owner ${words(({ iptables }) => iptables)}` };
     },
@@ -234,7 +214,7 @@ const matches: Table = {
       const rate = `${Math.round(perSecond * seconds)}`;
       return {
         nft: `limit rate ${rate}/${unit}${burst === 5 ? '' : ` burst ${burst} packets`}`,
-        iptables: `-m limit --limit ${rate}/${unit.slice(0, 3)}${burst === 5 ? '' : ` --limit-burst ${burst}`}`,
+        iptables: `-m limit --limit ${rate}/${unit.replace('second', 'sec').replace('minute', 'min')}${burst === 5 ? '' : ` --limit-burst ${burst}`}`,
       };
     },
   ],
@@ -264,6 +244,7 @@ interface NatRange {
   readonly max: string;
   readonly minPort: number;
   readonly maxPort: number;
+  readonly basePort?: number;
 }
 
 /** struct nf_nat_ipv4_multi_range_compat: a count, then one range. */
@@ -288,17 +269,21 @@ function anyRange(info: Buffer): NatRange {
     max: formatIp(info.subarray(20, 20 + length)),
     minPort: info.readUInt16BE(36),
     maxPort: info.readUInt16BE(38),
+    ...(info.length >= 42 ? { basePort: info.readUInt16BE(40) } : {}),
   };
 }
 
 const MAP_IPS = 1;
 const PROTO_SPECIFIED = 2;
+/** Ports are shifted, from this one. */
+const PROTO_OFFSET = 0x20;
 
 function natText(kind: 'DNAT' | 'SNAT' | 'MASQUERADE' | 'REDIRECT', range: NatRange): ExtensionText {
-  const { flags, min, max, minPort, maxPort } = range;
+  const { flags, min, max, minPort, maxPort, basePort } = range;
   const address = (flags & MAP_IPS) === 0 ? '' : min === max ? min : `${min}-${max}`;
   const bracketed = address.includes(':') && (flags & PROTO_SPECIFIED) !== 0 ? `[${address}]` : address;
-  const port = (flags & PROTO_SPECIFIED) === 0 ? '' : ports(minPort, maxPort, '-');
+  const shift = basePort === undefined || (flags & PROTO_OFFSET) === 0 ? '' : `/${basePort}`;
+  const port = (flags & PROTO_SPECIFIED) === 0 ? '' : `${ports(minPort, maxPort, '-')}${shift}`;
   const how = [
     ...((flags & 4) === 0 ? [] : ['random']),
     ...((flags & 16) === 0 ? [] : ['fully-random']),
@@ -328,6 +313,7 @@ function natText(kind: 'DNAT' | 'SNAT' | 'MASQUERADE' | 'REDIRECT', range: NatRa
 }
 
 const targets: Table = {
+  ...moreTargets,
   // IPv6 has the longer structure under the same number.
   'MASQUERADE 0': [20, (info) => natText('MASQUERADE', info.length >= 40 ? anyRange(info) : ipv4Range(info))],
   'REDIRECT 0': [20, (info) => natText('REDIRECT', info.length >= 40 ? anyRange(info) : ipv4Range(info))],
@@ -350,12 +336,29 @@ const targets: Table = {
   'LOG 0': [
     32,
     (info) => {
-      const prefix = info.toString('utf8', 2, 32).replace(/\0.*$/s, '');
-      const level = levels[info[0] as number] ?? String(info[0]);
-      const own = level === 'warn' ? '' : level;
+      const prefix = text(info, 2, 32);
+      const [number, flags] = [info[0] as number, info[1] as number];
+      const isUsual = levels[number] === 'warn';
+      const tcp = [...((flags & 1) === 0 ? [] : ['sequence']), ...((flags & 2) === 0 ? [] : ['options'])];
+      const options = ['tcp-sequence', 'tcp-options', 'ip-options', 'uid', '', 'macdecode'];
       return {
-        nft: `log${prefix === '' ? '' : ` prefix ${JSON.stringify(prefix)}`}${own === '' ? '' : ` level ${own}`}`,
-        iptables: `-j LOG${prefix === '' ? '' : ` --log-prefix ${JSON.stringify(prefix)}`}${own === '' ? '' : ` --log-level ${own}`}`,
+        nft: [
+          'log',
+          ...(prefix === '' ? [] : [`prefix ${JSON.stringify(prefix)}`]),
+          ...(isUsual ? [] : [`level ${levels[number] ?? number}`]),
+          ...(tcp.length === 0 ? [] : [`flags tcp ${tcp.join(',')}`]),
+          ...((flags & 4) === 0 ? [] : ['flags ip options']),
+          ...((flags & 8) === 0 ? [] : ['flags skuid']),
+          ...((flags & 0x20) === 0 ? [] : ['flags ether']),
+        ].join(' '),
+        iptables: [
+          '-j LOG',
+          ...(prefix === '' ? [] : [`--log-prefix ${quoted(prefix)}`]),
+          ...(isUsual ? [] : [`--log-level ${number}`]),
+          ...options.flatMap((word, bit) =>
+            (flags & (1 << bit)) === 0 || word === '' ? [] : [`--log-${word}`],
+          ),
+        ].join(' '),
       };
     },
   ],
@@ -385,9 +388,15 @@ const rejections6 = [
 ];
 
 /** The one target whose numbers mean something else for IPv6. */
-export function describeReject6(info: Buffer): string {
+export function describeReject6(info: Buffer): ExtensionText {
   const code = info.length >= 4 ? info.readUInt32LE(0) : 4;
-  return `-j REJECT --reject-with ${rejections6[code] ?? String(code)}`;
+  const option = rejections6[code] ?? String(code);
+  const words = { 1: 'admin-prohibited', 4: '', 6: 'tcp reset' }[code] ?? option.replace('icmp6-', '');
+  const kind = code === 6 ? '' : 'icmpv6 ';
+  return {
+    nft: words === '' ? 'reject' : `reject with ${kind}${words}`,
+    iptables: `-j REJECT --reject-with ${option}`,
+  };
 }
 
 /** Undefined for one that is not known here, or whose structure is shorter than it should be. */
@@ -397,7 +406,8 @@ export function describeExtension(
   revision: number,
   info: Buffer,
   transport = 'th',
+  isIpv6 = false,
 ): ExtensionText | undefined {
   const known = (kind === 'match' ? matches : targets)[`${name} ${revision}`];
-  return known && info.length >= known[0] ? known[1](info, transport) : undefined;
+  return known && info.length >= known[0] ? known[1](info, transport, isIpv6) : undefined;
 }

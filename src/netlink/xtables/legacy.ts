@@ -5,7 +5,7 @@
 import { closeSync, constants, readFileSync } from 'node:fs';
 import { netlinkAddon } from '../../native/index.js';
 import { formatIp, malformed } from '../codec/index.js';
-import { prefixLength } from '../nftables/value-text.js';
+import { prefixLength, valueText } from '../nftables/value-text.js';
 import { socketError } from '../socket/error.js';
 import { type NetworkNamespace, withNamespace } from '../socket/namespace.js';
 import { describeExtension, describeReject6 } from './extensions.js';
@@ -251,16 +251,27 @@ function toRule(layout: Layout, { bytes, target }: Entry, heads: ReadonlyMap<num
     if (name === '') continue;
     // Compared up to the mask's end: without the NUL, anything that begins so.
     const isWhole = bytes[devices + 32 + index * 16 + Buffer.byteLength(name)] !== 0;
-    words.push(`${sign(bit)}${option} ${name}${isWhole ? '' : '+'}`);
+    // Some versions keep the sign in the name.
+    words.push(`${sign(bit)}${option} ${name}${isWhole || name.endsWith('+') ? '' : '+'}`);
   }
   const protocol = bytes.readUInt16LE(layout.proto);
-  const transport = protocolNames[protocol];
-  if (protocol !== 0) words.push(`${sign(0x40)}-p ${transport ?? protocol}`);
+  const transport = valueText('inet_proto', Buffer.from([protocol & 0xff]));
+  if (protocol !== 0) words.push(`${sign(0x40)}-p ${transport}`);
+  const FRAGMENTS = 1;
+  if (layout.family === 'ip' && ((bytes[layout.flags] as number) & FRAGMENTS) !== 0)
+    words.push(`${sign(0x20)}-f`);
 
   const end = bytes.readUInt16LE(layout.targetOffset);
   for (let at = layout.elements; at < end;) {
     const match = readExtension(bytes, at, end);
-    const text = describeExtension('match', match.name, match.revision, match.data, transport)?.iptables;
+    const text = describeExtension(
+      'match',
+      match.name,
+      match.revision,
+      match.data,
+      transport,
+      layout.family === 'ip6',
+    )?.iptables;
     if (text === undefined) opaque.push(match.name);
     words.push(text ?? `-m ${match.name}`);
     at += match.size;
@@ -281,20 +292,6 @@ function toRule(layout: Layout, { bytes, target }: Entry, heads: ReadonlyMap<num
   };
 }
 
-const protocolNames: Readonly<Record<number, string>> = {
-  1: 'icmp',
-  2: 'igmp',
-  6: 'tcp',
-  17: 'udp',
-  33: 'dccp',
-  47: 'gre',
-  50: 'esp',
-  51: 'ah',
-  58: 'ipv6-icmp',
-  132: 'sctp',
-  136: 'udplite',
-};
-
 function targetText(
   layout: Layout,
   entry: Buffer,
@@ -303,8 +300,11 @@ function targetText(
 ): { readonly text: string | undefined; readonly name: string } {
   const GOTO = 2;
   if (name !== '') {
-    if (name === 'REJECT' && layout.family === 'ip6') return { text: describeReject6(data), name };
-    return { text: describeExtension('target', name, revision, data)?.iptables, name };
+    if (name === 'REJECT' && layout.family === 'ip6') return { text: describeReject6(data).iptables, name };
+    return {
+      text: describeExtension('target', name, revision, data, 'th', layout.family === 'ip6')?.iptables,
+      name,
+    };
   }
   const verdict = data.readInt32LE(0);
   if (verdict < 0) return { text: `-j ${verdictName(verdict)}`, name: verdictName(verdict) };
