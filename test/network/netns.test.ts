@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { createNetwork, removeNetwork } from '../../src/network/index.js';
@@ -177,6 +178,33 @@ test('MISSION 2.3, 2.4, 2.6: on the command line: every namespace, what it owns,
   assert.deepEqual(readdirSync('/run/netns'), []);
   await web[Symbol.asyncDispose]();
   await removeNetwork('lab');
+});
+
+test('warren netns show tells of sockets of every family, with their process', async (t) => {
+  ok('netns', 'add', 'talk');
+  const script = `
+    import socket, sys
+    a = socket.socket(socket.AF_UNIX); a.bind("\\0warren-talk"); a.listen()
+    b = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(0x0806))
+    c = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); c.bind((0, 1))
+    d = socket.socket(); d.bind(("127.0.0.1", 0)); d.listen()
+    print("ready", flush=True); sys.stdin.read()`.replace(/^ {4}/gm, '');
+  const child = spawn('nsenter', ['--net=/run/netns/talk', 'python3', '-c', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  t.after(() => child.stdin.end());
+  await once(child.stdout, 'data');
+  const text = ok('netns', 'show', 'talk');
+  for (const part of [
+    /tcp LISTEN 127\.0\.0\.1:\d+/,
+    /stream LISTEN @warren-talk/,
+    /raw 0x806 all devices/,
+    /port \d+ groups 1/,
+  ])
+    assert.match(text, new RegExp(`${part.source}.* python3 \\(${child.pid ?? 0}\\)`));
+  child.stdin.end();
+  await once(child, 'close');
+  ok('netns', 'rm', 'talk');
 });
 
 test('warren network: made, listed, inspected in docker’s shape, removed', async () => {

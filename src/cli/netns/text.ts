@@ -79,7 +79,43 @@ export function snapshotText(snapshot: NetnsSnapshot, peers: ReadonlyMap<number,
           `${protocol} ${String(state)} ${end(local, localPort)} ${end(peer, peerPort)}${process ? ` ${printable(process.command)} (${process.pid})` : ''}`,
       ),
     ),
+    section(
+      'Unix sockets',
+      snapshot.unixSockets.map(({ type, state, name, process }) =>
+        [String(type), String(state), printable(name ?? '*'), ownerText(process)].filter(Boolean).join(' '),
+      ),
+    ),
+    section(
+      'Packet sockets',
+      snapshot.packetSockets.map(({ type, protocol, ifindex, process }) =>
+        [
+          String(type),
+          `0x${protocol.toString(16)}`,
+          ifindex === 0 ? 'all devices' : dev(ifindex).trim(),
+          ownerText(process),
+        ]
+          .filter(Boolean)
+          .join(' '),
+      ),
+    ),
+    section(
+      'Netlink sockets',
+      snapshot.netlinkSockets.map(({ protocol, portid, groups, process }) =>
+        [
+          `protocol ${protocol}`,
+          `port ${portid}`,
+          groups.length === 0 ? '' : `groups ${groups.join(',')}`,
+          ownerText(process),
+        ]
+          .filter(Boolean)
+          .join(' '),
+      ),
+    ),
   ].join('');
+}
+
+function ownerText(process: { readonly pid: number; readonly command: string } | undefined): string {
+  return process ? `${printable(process.command)} (${process.pid})` : '';
 }
 
 export function section(title: string, lines: readonly string[]): string {

@@ -14,21 +14,28 @@ import {
   type Neighbour,
   neighbours,
   NetlinkError,
+  netlinkSockets,
+  type NetlinkSocketInfo,
   type NetworkNamespace,
   nft,
   openNetlink,
   type NetlinkSocket,
+  type PacketSocket,
+  packetSockets,
   type Route,
   routes,
   type Rule,
   rules,
   openNetworkNamespace,
+  type UnixSocket,
+  unixSockets,
 } from '../../netlink/index.js';
 
-export interface SocketView extends InetSocket {
+interface Owned {
   /** Who has it open; one of several. */
   readonly process?: { readonly pid: number; readonly command: string };
 }
+export type SocketView = InetSocket & Owned;
 
 export interface NetnsSnapshot {
   readonly devices: readonly Link[];
@@ -43,6 +50,10 @@ export interface NetnsSnapshot {
   /** iptables-legacy. */
   readonly iptables: readonly LegacyTable[];
   readonly sockets: readonly SocketView[];
+  readonly unixSockets: readonly (UnixSocket & Owned)[];
+  /** Of captures, DHCP clients. */
+  readonly packetSockets: readonly (PacketSocket & Owned)[];
+  readonly netlinkSockets: readonly (NetlinkSocketInfo & Owned)[];
 }
 
 /**
@@ -65,6 +76,14 @@ export async function readNetns(
     const devices = await links(route);
     const names = new Map(devices.map(({ ifindex, ifname }) => [ifindex, ifname]));
     const owners = processesOf(pids);
+    const own = socket('sock_diag');
+    const owned = async <T extends { readonly inode: number }>(
+      list: (from: NetlinkSocket) => Promise<readonly T[]>,
+    ): Promise<(T & Owned)[]> =>
+      (await orEmpty(async () => list(own), [])).map((each) => {
+        const process = owners.get(each.inode);
+        return process ? { ...each, process } : each;
+      });
     return {
       devices,
       addresses: await addresses(route),
@@ -77,10 +96,11 @@ export async function readNetns(
         '',
       ),
       iptables: legacyTables({ namespace: { fd } }),
-      sockets: (await orEmpty(async () => inetSockets(socket('sock_diag')), [])).map((each) => {
-        const process = owners.get(each.inode);
-        return process ? { ...each, process } : each;
-      }),
+      sockets: await owned(inetSockets),
+      unixSockets: await owned(unixSockets),
+      packetSockets: await owned(packetSockets),
+      // Those of this reading itself are nobody's.
+      netlinkSockets: (await owned(netlinkSockets)).filter(({ portid }) => portid !== 0),
     };
   } finally {
     for (const each of open) each.close();
