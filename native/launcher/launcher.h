@@ -5,12 +5,24 @@
 #include "sys.h"
 
 #define MOST_GROUPS 16
+#define MOST_COMPANION_WORDS 4096
+#define MOST_COMPANION_ARGUMENTS 256
 
 /* A control group of the container's: cgroup.c. */
 struct group {
   int parent;
   int events; /* the file that counts kills for want of memory, or -1 */
   char name[64];
+};
+
+/* A program that runs beside the command, and ends with it: companion.c. */
+struct companion {
+  int64_t pid; /* 0: none */
+  uint64_t began_ns;
+  int ready; /* its descriptor that tells that it is ready */
+  int mend;
+  uint32_t length;
+  char words[MOST_COMPANION_WORDS]; /* its path, then its arguments, each NUL-terminated: to start it again */
 };
 
 struct machine {
@@ -32,6 +44,7 @@ struct machine {
   char note[256];
   int note_length;
   int32_t helper_errno;
+  struct companion companion;
 };
 
 struct packet {
@@ -82,6 +95,15 @@ long collect_group(int parent, const char *name);
 long run_helper(struct machine *machine, const char *path, const void *argv);
 /* helper.c: passes on what a helper that failed has said, if it said anything. */
 void send_note(struct machine *machine, int fd);
+
+/* companion.c: starts it and waits until it is ready; EPERM where it ends before. */
+long run_companion(struct machine *machine, const char *path, const char *const *argv, int ready, int mend);
+/*
+ * Starts it again if it has died. Returns 1 where that was done, -1 where it is given up: it had died at once, or cannot be
+ * started. Called when a child of ours has ended.
+ */
+int mend_companion(struct machine *machine);
+void end_companion(struct machine *machine);
 
 /* remove.c: removes a tree, however deep. ENOTEMPTY or EACCES, say, where some of it would not go. */
 long remove_tree(int directory, const char *path);

@@ -80,6 +80,7 @@ static __attribute__((noreturn)) void fail(struct machine *machine, uint32_t ind
     sys(__NR_kill, machine->child, SIGKILL);
     sys(__NR_wait4, machine->child, 0, __WALL, 0);
   }
+  end_companion(machine);
   end_groups(machine);
   if (machine->is_stage) {
     machine->failed_op = (int32_t)index;
@@ -173,6 +174,8 @@ static long execute(struct machine *machine, const struct op *op) {
       return collect_group((int)a[0], (const char *)(uintptr_t)a[1]);
     case OP_HELPER:
       return run_helper(machine, (const char *)(uintptr_t)a[0], (const void *)(uintptr_t)a[1]);
+    case OP_COMPANION:
+      return run_companion(machine, (const char *)(uintptr_t)a[0], (const char *const *)(uintptr_t)a[1], (int)a[2], (int)a[3]);
     case OP_REMOVE:
       return remove_tree((int)a[0], (const char *)(uintptr_t)a[1]);
     default:
@@ -236,6 +239,7 @@ static void run_plan(struct machine *machine) {
       machine->group_count = 0;
       machine->is_stage = 0;
       machine->child = 0;
+      machine->companion.pid = 0;
     }
     if (op->store != NO_SLOT) machine->slots[op->store] = result;
     if (is_inside) {

@@ -226,6 +226,11 @@ static void write_lost_note(void) {
   if (m.log_size != before) m.lost_bytes = 0;
 }
 
+static void write_note(const char *text) {
+  char *end = add_text((char *)frame + FRAME_HEAD, text);
+  write_frame(STREAM_NOTE, (uint32_t)(end - (char *)frame - FRAME_HEAD));
+}
+
 /* Returns 0 when there is no more for now, -1 at the end. */
 static int log_output(int fd, uint8_t stream) {
   long length = sys(__NR_read, fd, frame + FRAME_HEAD, MOST_FRAME);
@@ -471,6 +476,7 @@ static long begin_run(void) {
   machine->failed_op = machine->failed_errno = 0;
   machine->note_length = 0;
   machine->pidfd = machine->channel = -1;
+  machine->companion.pid = 0;
   m.failed = m.frozen = 0;
   m.pending_length = 0;
   m.input_end_wanted = 0;
@@ -493,6 +499,8 @@ static long begin_run(void) {
   }
   while (sys(__NR_wait4, stage, 0, __WALL, 0) == -EINTR) {
   }
+  /* On the page that is shared: from here on it is us again. */
+  machine->is_stage = 0;
   /* The command's ends of its streams are its own now: their end must be seen. */
   for (int i = 0; i < 3; i++) sys(__NR_dup3, m.nowhere, i, 0);
   if (machine->channel < 0) {
@@ -502,9 +510,11 @@ static long begin_run(void) {
       sys(__NR_kill, machine->child, SIGKILL);
       sys(__NR_wait4, machine->child, 0, __WALL, 0);
     }
+    end_companion(machine);
     end_groups(machine);
     return 1;
   }
+  if (machine->companion.pid && m.child_signals < 0) m.child_signals = watch_children();
   m.pid = machine->child;
   m.pidfd = machine->pidfd;
   m.channel = machine->channel;
@@ -697,6 +707,7 @@ static int is_restart_due(void) {
 /* The process inside has been reaped. */
 static void end_run(int status, const struct usage *usage) {
   m.pid = 0;
+  end_companion(m.machine);
   if (m.children >= 0) end_orphans(m.children);
   int was_started = !m.failed;
   int kills = end_groups(m.machine);
@@ -773,7 +784,10 @@ static void poll_once(void) {
     m.kill_at = 0;
     send_signal(SIGKILL);
   }
-  if (watched[8].revents) reap_orphans(m.child_signals, m.pid);
+  if (watched[8].revents) {
+    reap_orphans(m.child_signals, m.pid);
+    if (m.pid && mend_companion(m.machine) < 0) write_note("the program that connects its network has ended, and cannot be started again");
+  }
   if (watched[2].revents && m.pid) {
     int status = 0;
     struct usage usage;

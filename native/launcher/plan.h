@@ -61,7 +61,9 @@ enum op_code {
   OP_MONITOR = 14,  /* stay as the monitor (monitor.c) with struct monitor_options args[0], of container args[1]; returns in a child for each run */
   OP_HAND_OVER = 15, /* in that child: leave the process inside (pidfd args[0], channel args[1]) to the monitor. Does not return. */
   OP_HELPER = 16,   /* execute the program args[0] with argv args[1], and wait for it: helper.c */
-  OP_REMOVE = 17    /* remove the tree args[1] below directory args[0] */
+  OP_REMOVE = 17,   /* remove the tree args[1] below directory args[0] */
+  OP_COMPANION = 18 /* execute args[0] with argv args[1] beside the command, to its end; goes on when it writes to its
+                       descriptor args[2]; args[3]: 1 = start it again if it dies: companion.c */
 };
 
 struct op {

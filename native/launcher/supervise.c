@@ -136,14 +136,17 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
       {.fd = FD_CONTROL, .events = POLLIN},
       {.fd = (int)channel, .events = POLLIN},
       {.fd = (int)pidfd, .events = POLLIN},
-      {.fd = children >= 0 ? watch_children() : -1, .events = POLLIN},
+      {.fd = children >= 0 || machine->companion.pid ? watch_children() : -1, .events = POLLIN},
   };
   int failed = 0;
   int abandoned = 0;
   int detached = 0;
   for (;;) {
     if (sys(__NR_ppoll, watched, 4, 0, 0, 8) < 0) continue;
-    if (watched[3].revents) reap_orphans(watched[3].fd, pid);
+    if (watched[3].revents) {
+      reap_orphans(watched[3].fd, pid);
+      mend_companion(machine);
+    }
 
     /* Its last words, before its death is looked at. */
     if (watched[1].revents) drain_channel(&watched[1].fd, pid, (int)pidfd, &failed);
@@ -174,6 +177,7 @@ void supervise(struct machine *machine, int64_t pid, int64_t pidfd, int64_t chan
       int status = 0;
       struct usage usage;
       if (reap(pid, &status, &usage) != pid) continue;
+      end_companion(machine);
       if (children >= 0) end_orphans((int)children);
       int kills = end_groups(machine);
       if (abandoned && terminal >= 0) sys(__NR_ioctl, terminal, TCSETS_, termios);

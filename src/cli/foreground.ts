@@ -7,6 +7,8 @@ import { SignalRelay } from './signal-relay.js';
 /** What attending a container needs of its handle. */
 export interface AttendedContainer extends RelayedStreams {
   readonly terminal: RelayedTerminal | null;
+  /** Said before anything else. */
+  readonly warnings?: readonly string[];
   kill(signal: number | string): void;
   wait(): Promise<ExitStatus>;
 }
@@ -79,7 +81,8 @@ async function stayWith(
   io: ForegroundIo,
   signals: SignalRelay,
 ): Promise<number> {
-  const { stdin, stdout, stderr, terminal } = container;
+  const { stdin, stdout, stderr, terminal, warnings = [] } = container;
+  for (const warning of warnings) writeText(STDERR, `warren: note: ${warning}\n`);
   if (terminal === null && stdin === null && stdout === null && stderr === null) {
     signals.passTo(container);
     return tellEnd(await container.wait());

@@ -12,7 +12,7 @@ import { readNetworking, type NetworkValues } from './commands/network-options.j
 import { readInput, type RunRequest } from './commands/run-request.js';
 import { parseDetachKeys } from './detach-keys.js';
 import { attend } from './foreground.js';
-import { STDOUT, writeText } from './output.js';
+import { STDERR, STDOUT, writeText } from './output.js';
 import { SignalRelay } from './signal-relay.js';
 
 export async function runKept(
@@ -97,6 +97,7 @@ export async function createKept(
   const cidfile = values.cidfile === undefined ? undefined : new CidFile(values.cidfile);
   try {
     const container = await openContainers().create(command, create);
+    for (const warning of container.warnings) writeText(STDERR, `warren: note: ${warning}\n`);
     cidfile?.write(container.id);
     return container;
   } catch (error) {

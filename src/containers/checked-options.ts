@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { invalid, quote } from '../errors.js';
 import { parseSize } from '../kernel/size.js';
 import { readHost } from '../runtime/host.js';
+import { isUserNetwork } from '../runtime/user-network/words.js';
 import { checkName } from './names.js';
 import type { CreateOptions } from './options.js';
 import type {
@@ -13,9 +14,9 @@ import type {
   StoredOptions,
 } from './record.js';
 // Not by its index: who makes a container without a network has no need of netlink.
-import { parseAddHost } from '../network/hosts-file.js';
+import { parseAddHost } from '../kernel/hosts-file.js';
 import { parseNetworkSpec } from '../network/network-spec.js';
-import { parsePortSpec } from '../network/port-spec.js';
+import { parsePortSpec } from '../kernel/port-spec.js';
 import type { NetworkRequest } from '../network/prepare.js';
 
 type Checked = Pick<
@@ -47,9 +48,12 @@ export function checkCreateOptions(given: CreateOptions): Checked {
     addHosts,
     ...rest
   } = others;
+  // By a program of the user's: these are the run's own options then.
+  const isUser = isUserNetwork(rest.network);
+  const ofRun = withoutUndefined({ publish, dns, dnsSearch, dnsOptions, addHosts });
   const networking = checkNetworking(
     networks,
-    withoutUndefined({ publish, ip, ip6, mac, aliases, dns, dnsSearch, dnsOptions, addHosts }),
+    withoutUndefined({ ip, ip6, mac, aliases, ...(isUser ? {} : ofRun) }),
     rest.network,
   );
   const policy = typeof restart === 'string' ? parseRestartPolicy(restart) : restart;
@@ -78,7 +82,7 @@ export function checkCreateOptions(given: CreateOptions): Checked {
     autoRemove,
     openStdin,
     log: checkLog(log),
-    options: withoutCaller(rest),
+    options: withoutCaller(isUser ? { ...rest, ...ofRun } : rest),
     ...(networking === undefined ? {} : { networking }),
   };
 }
@@ -107,10 +111,12 @@ function checkNetworking(
     throw invalid(
       'ERR_NETWORK_REQUEST',
       `Cannot use the option ${quote(first[0])}`,
-      'the container is in no network',
+      isUserNetwork(mode) ? `${mode} decides that itself` : 'the container is in no network',
       readHost().uid === 0
         ? 'name one with --network; make one with: warren network create NAME'
-        : 'containers of an ordinary user have loopback only: share the host’s network with --network host, or run as root',
+        : isUserNetwork(mode)
+          ? 'leave it out'
+          : 'as an ordinary user: --network user',
     );
   }
   if (mode !== undefined && mode !== 'private') {

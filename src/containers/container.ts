@@ -100,13 +100,20 @@ export class DetachedContainer {
   #runIsOver = false;
   /** Of a container just made, for its first start. */
   #configured: Configured | undefined;
+  readonly #warnings: readonly string[];
 
   constructor(root: string, record: ContainerRecord, configured?: Configured) {
     this.#root = root;
     this.#record = record;
     this.#configured = configured;
+    this.#warnings = configured?.warnings ?? [];
     this.id = record.id;
     this.directory = join(root, 'containers', record.id);
+  }
+
+  /** What was asked for at its making and has no effect here, one sentence each. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
   }
 
   /** As it was when this handle was made, or last looked. */

@@ -6,7 +6,8 @@ import {
   type Endpoint,
   type PublishedPort,
 } from '../network/index.js';
-import type { ContainerSnapshot, StoredNetworking } from './record.js';
+import { isUserNetwork } from '../runtime/user-network/words.js';
+import type { ContainerRecord, ContainerSnapshot, StoredNetworking } from './record.js';
 
 /** A container's place in a network, with the network's id. */
 export interface NetworkPlace extends Endpoint {
@@ -26,6 +27,27 @@ export function readEndpoints(): ReadonlyMap<string, readonly NetworkPlace[]> {
   }
   for (const places of found.values()) places.sort((a, b) => compare(a.interface, b.interface));
   return found;
+}
+
+/** Of a container that a program of the user's connects: its published ports. Nothing is kept of it but its options. */
+export function userPlaceOf({
+  id,
+  options,
+}: Pick<ContainerRecord, 'id' | 'options'>): NetworkPlace | undefined {
+  const { network, publish = [] } = options;
+  if (!isUserNetwork(network)) return undefined;
+  return {
+    ...{ version: 1, container: id, network, networkId: '', interface: 'eth0', namespace: 0 },
+    ...{ addresses: [], gateways: [], aliases: [], mac: '', mtu: 0, pid: 0, startTime: '' },
+    ports: publish
+      .flatMap(parsePortSpec)
+      .map(({ hostIp = '0.0.0.0', hostPorts, containerPort, protocol }) => ({
+        hostIp,
+        hostPort: hostPorts?.first ?? 0,
+        containerPort,
+        protocol,
+      })),
+  };
 }
 
 /** docker's `NetworkSettings`. What is of one network only stands above as well, for the first: as docker has it of its bridge. */

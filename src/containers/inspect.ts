@@ -14,6 +14,7 @@ import {
   networkSettingsOf,
   portBindingsOf,
   readEndpoints,
+  userPlaceOf,
   type NetworkPlace,
 } from './inspect-network.js';
 import type { ContainerSnapshot, ContainerStatus, StoredOptions } from './record.js';
@@ -27,11 +28,12 @@ const NEVER = '0001-01-01T00:00:00Z';
 export function inspectRunning(snapshot: ContainerSnapshot): InspectedContainer {
   const cgroups = findContainerCgroups(snapshot);
   const isNetworked = snapshot.record.networking !== undefined && snapshot.status.pid > 0;
+  const user = snapshot.status.pid > 0 ? userPlaceOf(snapshot.record) : undefined;
   return inspectContainer(
     snapshot,
     cgroups,
     cgroups.length === 0 ? {} : readContainerLimits(cgroups),
-    isNetworked ? readEndpoints().get(snapshot.record.id) : [],
+    isNetworked ? readEndpoints().get(snapshot.record.id) : user ? [user] : [],
   );
 }
 
@@ -113,7 +115,7 @@ function hostConfigOf(options: StoredOptions, record: ContainerSnapshot['record'
       Config: { 'max-size': String(log.maxSizeBytes), 'max-file': String(log.maxFiles) },
     },
     NetworkMode: networkNamesOf(record)[0] ?? 'none',
-    PortBindings: portBindingsOf(record.networking ?? {}),
+    PortBindings: portBindingsOf(record.networking ?? options),
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetries },
     AutoRemove: record.autoRemove,
     CapAdd: [...(caps.add ?? [])],

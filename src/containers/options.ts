@@ -5,7 +5,7 @@ import type { LogOptions, RestartPolicy } from './record.js';
 
 /** What `create()` and `run()` take. */
 export interface CreateOptions extends Omit<ContainerOptions, 'signal' | 'timeoutMs' | 'network'> {
-  /** As for `run()`, or `container:NAME`. Default: `networks`, or `private`. */
+  /** As for `run()`, or `container:NAME`. Default: `networks`, or `private`. What is said of ports and names is for either. */
   readonly network?: NetworkMode;
   /** Default: two words. */
   readonly name?: string;

@@ -30,7 +30,7 @@ import {
 import { inventName } from './names.js';
 import { withoutSharing } from './network-mode.js';
 import type { CreateOptions } from './options.js';
-import type { ContainerRecord, ContainerSnapshot } from './record.js';
+import type { ContainerRecord, ContainerSnapshot, StoredOptions } from './record.js';
 import { readSnapshot } from './snapshot.js';
 import { stateRoot } from '../state-root.js';
 import { STATUS_SIZE, isoNow } from './status.js';
@@ -71,7 +71,9 @@ export class ContainerStore {
    *   stays behind.
    */
   async create(command: readonly string[], options: CreateOptions = {}): Promise<DetachedContainer> {
-    const { name: wanted, ...checked } = checkCreateOptions(options);
+    const { name: wanted, ...given } = checkCreateOptions(options);
+    // For all its runs the same ones.
+    const checked = { ...given, options: await withPorts(given.options) };
     const id = randomBytes(32).toString('hex');
     const parts = { version: 1, id, name: wanted ?? '', createdAt: isoNow(), command, ...checked } as const;
     const directory = join(this.root, 'containers', id);
@@ -247,6 +249,11 @@ export class ContainerStore {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+async function withPorts(options: StoredOptions): Promise<StoredOptions> {
+  if (options.publish === undefined) return options;
+  return (await import('../runtime/user-network/choose-ports.js')).choosePorts(options);
 }
 
 function incomplete(id: string, cause: unknown): WarrenError {

@@ -30,10 +30,7 @@ export function addressText(family: IpFamily, number: bigint): string {
   return codec.formatIp(Buffer.from(digits, 'hex'));
 }
 
-/** RFC 5952 for IPv6: one address has one spelling, which can be a file's name. @throws {WarrenError} `ERR_IP_ADDRESS` */
-export function canonicalAddress(text: string): string {
-  return addressText(familyOfAddress(text), addressNumber(text));
-}
+export { canonicalAddress } from '../kernel/ip-address.js';
 
 /**
  * Reads `10.1.0.0/16`. An address alone is a block of one.

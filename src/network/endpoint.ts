@@ -1,9 +1,10 @@
 /** A container's place in a network, as it is kept. */
 import { join } from 'node:path';
+import type { PortProtocol } from '../kernel/port-spec.js';
 import { runDirectory } from './run-directory.js';
 import { damaged, isThere, namesIn, readIfThere, removeFile, writeAtomically } from './state.js';
 
-export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+export type { PortProtocol };
 
 /** One published port. */
 export interface PublishedPort {

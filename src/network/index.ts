@@ -7,7 +7,7 @@ export { detachAll, type DetachOptions, disconnectContainer, endpointsOfContaine
 export { type Endpoint, endpointsOf, type PortProtocol, type PublishedPort } from './endpoint.js';
 export { type SysctlChange } from './forwarding.js';
 export { collectNetworkGarbage, type GarbageOptions, type NetworkGarbage } from './garbage.js';
-export { formatPort, formatPublishRequest, parsePortSpec, type PublishRequest } from './port-spec.js';
+export { formatPort, formatPublishRequest, parsePortSpec, type PublishRequest } from '../kernel/port-spec.js';
 export { addPorts, portsOf, removePorts } from './ports.js';
 export { type NetworkChoice, parseNetworkSpec } from './network-spec.js';
 export { checkNetworkRequest, type NetworkPlan, type NetworkRequest, prepareNetworks } from './prepare.js';
@@ -23,11 +23,11 @@ export {
 } from './record.js';
 export { ensureNetworkRules, keepNetworkRules, type KeepRulesOptions } from './restore.js';
 export * from './dns/index.js';
-export { hostsFile, type HostsEntry, parseAddHost } from './hosts-file.js';
+export { hostsFile, type HostsEntry, parseAddHost } from '../kernel/hosts-file.js';
 export {
   formatResolvConf,
   parseResolvConf,
   type ResolvConf,
   resolverFor,
   type ResolverOptions,
-} from './resolv-conf.js';
+} from '../kernel/resolv-conf.js';

@@ -3,7 +3,7 @@ import { WarrenError } from '../errors.js';
 import type { PublishedPort } from './endpoint.js';
 import { readHostSysctl } from './forwarding.js';
 import { describeListener, type Listener } from './port-holders.js';
-import { formatPort, type PublishRequest } from './port-spec.js';
+import { formatPort, type PublishRequest } from '../kernel/port-spec.js';
 
 /** The kernel's default for net.ipv4.ip_local_port_range. */
 const DEFAULT_RANGE = '32768\t60999';

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type InetSocket, inetSockets, openNetlink } from '../netlink/index.js';
 import type { PortProtocol } from './endpoint.js';
-import type { PublishRequest } from './port-spec.js';
+import type { PublishRequest } from '../kernel/port-spec.js';
 
 export interface Listener {
   readonly protocol: PortProtocol;

@@ -5,7 +5,7 @@ import { endpointsOfContainer } from './detach.js';
 import { type Endpoint, type PublishedPort, writeEndpoint } from './endpoint.js';
 import { withLock } from './lock.js';
 import { canPublish } from './prepare.js';
-import { formatPort, type PublishRequest } from './port-spec.js';
+import { formatPort, type PublishRequest } from '../kernel/port-spec.js';
 import { publishPorts, unpublish } from './publish.js';
 import { getRecord } from './record.js';
 import { ensureTable, openTables } from './table.js';

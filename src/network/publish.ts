@@ -14,7 +14,7 @@ import { readHostSysctl } from './forwarding.js';
 import { choosePort, inUse } from './port-choice.js';
 import { portElements, type PortElement, selfElements } from './port-elements.js';
 import { listenersFor } from './port-holders.js';
-import type { PublishRequest } from './port-spec.js';
+import type { PublishRequest } from '../kernel/port-spec.js';
 import { shapes } from './table-shape.js';
 import { addRequests, deleteWhatIsThere, getElement, openTables } from './table.js';
 

@@ -137,6 +137,17 @@ export type Call =
       readonly argv: readonly (string | NumberedText)[];
     }
   | {
+      /** Executes a program beside the command, to its end, without environment; goes on when it writes to `ready`. */
+      readonly op: 'companion';
+      /** Absolute. */
+      readonly path: string;
+      readonly argv: readonly (string | NumberedText)[];
+      /** A descriptor of its own: 1, or 3. */
+      readonly ready: number;
+      /** Started again should it die. */
+      readonly mend: boolean;
+    }
+  | {
       /** Removes a tree, however deep. */
       readonly op: 'remove';
       /** Absolute. */

@@ -48,7 +48,8 @@ export interface Layer {
 export type SkeletonEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode: number }
   | { readonly kind: 'symlink'; readonly path: string; readonly target: string }
-  | { readonly kind: 'file'; readonly path: string };
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'text'; readonly path: string; readonly content: string; readonly mode: number };
 
 export type RootConfig =
   | {
@@ -163,6 +164,24 @@ export interface IdMapping {
   readonly gidHelper?: string | undefined;
 }
 
+/** Who passes the packets of an ordinary user's container on. */
+export interface UserNetwork {
+  readonly program: 'pasta' | 'slirp4netns';
+  /** Absolute. */
+  readonly path: string;
+  /** Before the process id of the container. */
+  readonly arguments: readonly string[];
+  /** After it. */
+  readonly after: readonly string[];
+  /** The descriptor it writes to when it is ready. */
+  readonly ready: number;
+  /** The address where it answers for the host's resolvers. */
+  readonly resolver: string;
+  /** slirp4netns: the socket where it takes the requests of `forwards`, one a connection. */
+  readonly control: string | undefined;
+  readonly forwards: readonly string[];
+}
+
 export interface ContainerConfig {
   readonly id: string;
   readonly argv: readonly string[];
@@ -175,6 +194,8 @@ export interface ContainerConfig {
   readonly namespaces: Readonly<Record<NamespaceKind, NamespaceSource>>;
   /** For a new user namespace. */
   readonly idMap: IdMapping | undefined;
+  /** Of a new network namespace, in a new user namespace. */
+  readonly userNetwork: UserNetwork | undefined;
   readonly timeOffsets: { readonly boottimeSec: number; readonly monotonicSec: number } | undefined;
   readonly hostname: string | undefined;
   readonly domainname: string | undefined;

@@ -96,12 +96,14 @@ export const SIG_SETMASK = 2;
 /** socket(2), netdevice(7) */
 export const AF_UNIX = 1;
 export const AF_INET = 2;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_SEQPACKET = 5;
 export const SOCK_CLOEXEC = O_CLOEXEC;
 export const SOL_SOCKET = 1;
 export const SCM_RIGHTS = 1;
 export const MSG_NOSIGNAL = 0x4000;
+export const SHUT_WR = 1;
 export const MSG_CMSG_CLOEXEC = 0x4000_0000;
 export const SIOCSIFFLAGS = 0x8914;
 export const IFF_UP = 0x1;

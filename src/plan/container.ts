@@ -142,6 +142,7 @@ export function planRoot(config: ContainerConfig, facts: HostFacts): Plan {
         time: host,
       },
       timeOffsets: undefined,
+      userNetwork: undefined,
       sysctls: [],
       oomScoreAdj: undefined,
       readOnlyRoot: false,
@@ -332,9 +333,11 @@ function layerContent(layer: Layer, index: number, userXattr: boolean, stored: b
   ];
 }
 
-function userNamespace({ idMap }: ContainerConfig, made: MadeRoot): Step[] {
+function userNamespace({ idMap, userNetwork }: ContainerConfig, made: MadeRoot): Step[] {
   return [
     ...(idMap ? [{ op: 'map-ids', ...idMap } as const] : []),
+    // It enters the user namespace as the root that is mapped now; when the command begins, its network is there.
+    ...(userNetwork ? [{ op: 'user-network', network: userNetwork } as const] : []),
     { op: 'release' },
     ...(made.by === 'launcher'
       ? [{ op: 'open-user-namespace' } as const, ...made.steps, { op: 'hand-over-root' } as const]

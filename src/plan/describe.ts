@@ -84,6 +84,11 @@ export function describeStep(step: Step): StepDescription {
             ? 'from outside, once; by newuidmap(1) and newgidmap(1), which may map what /etc/subuid and /etc/subgid give'
             : 'from outside, once; without it the new process is nobody (65534)',
       };
+    case 'user-network':
+      return {
+        what: `connect the network by ${step.network.program}`,
+        why: 'a program of the user’s, from outside: it runs as long as the command, and is started again should it die',
+      };
     case 'remove-tree':
       return {
         what: `remove ${step.path}`,

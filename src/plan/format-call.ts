@@ -33,6 +33,8 @@ export function formatCall(call: Call, { brief = false }: FormatOptions = {}): s
       return `flock(LOCK_EX|LOCK_NB), unlinkat(${call.parent.slot}, ${JSON.stringify(call.name)}, AT_REMOVEDIR)${stored(call.store)}`;
     case 'helper':
       return `clone(SIGCHLD), execve(${JSON.stringify(call.path)}, [${call.argv.map((word) => plain(word, brief)).join(', ')}], 0 variables), wait4()`;
+    case 'companion':
+      return `clone(SIGCHLD), execve(${JSON.stringify(call.path)}, [${call.argv.map((word) => plain(word, brief)).join(', ')}], 0 variables), read(${call.ready})`;
     case 'remove':
       return `unlinkat(AT_FDCWD, ${JSON.stringify(call.path)}, AT_REMOVEDIR), and all that is in it`;
     case 'check':

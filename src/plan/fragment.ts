@@ -139,6 +139,10 @@ export class FragmentEncoder {
         const argv = { struct: [...call.argv, null].map((pointer) => ({ pointer })) };
         return [operand(call.path), operand(argv)];
       }
+      case 'companion': {
+        const argv = { struct: [...call.argv, null].map((pointer) => ({ pointer })) };
+        return [operand(call.path), operand(argv), call.ready, call.mend ? 1 : 0];
+      }
       case 'remove':
         return [AT_FDCWD, operand(call.path)];
     }

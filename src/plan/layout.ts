@@ -27,6 +27,7 @@ export const opCodes = {
   handOver: 15,
   helper: 16,
   remove: 17,
+  companion: 18,
 } as const;
 
 /** An op in 32-bit words; both architectures we know are little-endian. */

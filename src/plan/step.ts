@@ -11,6 +11,7 @@ import type {
   LayerFile,
   MonitorConfig,
   SkeletonEntry,
+  UserNetwork,
 } from './config.js';
 import type { NamespaceKind } from './constants.js';
 
@@ -43,6 +44,7 @@ export type Step =
       readonly into?: number | undefined;
     }
   | ({ readonly op: 'map-ids' } & IdMapping)
+  | { readonly op: 'user-network'; readonly network: UserNetwork }
   | { readonly op: 'open-user-namespace' }
   | { readonly op: 'hand-over-root' }
   | { readonly op: 'detach-root'; readonly backstage: number }

@@ -55,13 +55,13 @@ export function checkRootfs({ rootfs = '' }: ContainerOptions): Rootfs {
 export function configureRoot(
   options: ContainerOptions,
   rootfs: Rootfs | undefined,
-  hostname: string,
+  identity: Identity,
   piecewise: boolean,
   keep?: LayerKeep,
 ): { root: RootConfig; binds: readonly ConfiguredMount[] } {
   const sizeBytes =
     options.storageSize === undefined ? undefined : parseSize(options.storageSize, 'storage size');
-  const files = identityFiles(hostname, options);
+  const files = identityFiles(identity, options);
   // A size is a tmpfs’s; nothing limits a directory.
   const kept = sizeBytes === undefined ? keep : undefined;
   if (!rootfs) {
@@ -100,9 +100,17 @@ export function configureRoot(
   };
 }
 
+/** What /etc says of the container itself. */
+export interface Identity {
+  readonly hostname: string;
+  /** Texts, where its network decides them. */
+  readonly resolv?: string;
+  readonly hosts?: string;
+}
+
 /** docker's init layer. With no network but loopback, the host's resolvers cannot be reached, but programs expect the file. */
 function identityFiles(
-  hostname: string,
+  { hostname, resolv, hosts }: Identity,
   { network, domainname }: ContainerOptions,
 ): { path: string; content: string }[] {
   const full = domainname === undefined ? hostname : `${hostname}.${domainname} ${hostname}`;
@@ -111,9 +119,11 @@ function identityFiles(
     { path: 'etc/hostname', content: `${hostname}\n` },
     {
       path: 'etc/hosts',
-      content: own || `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${full}\n`,
+      content:
+        (hosts ?? own) ||
+        `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${full}\n`,
     },
-    { path: 'etc/resolv.conf', content: readIfThere('/etc/resolv.conf') },
+    { path: 'etc/resolv.conf', content: resolv ?? readIfThere('/etc/resolv.conf') },
   ];
 }
 

@@ -30,6 +30,7 @@ import type { LayerKeep } from './machine-root.js';
 import { configureMounts } from './mounts.js';
 import type { ContainerOptions } from './options.js';
 import { configureSysctls } from './sysctls.js';
+import { configureUserNetwork } from './user-network/configure.js';
 
 export interface Configured {
   readonly config: ContainerConfig;
@@ -84,11 +85,12 @@ export async function configure(
   const privileged = options.privileged ?? false;
 
   const hostname = configureHostname(options, namespaces, id);
+  const connected = configureUserNetwork(options, { namespaces, hostname, id }, host, warnings);
   const rootfs = options.rootfs === undefined ? undefined : checkRootfs(options);
   const { root, binds } = configureRoot(
     options,
     rootfs,
-    hostname,
+    { hostname, ...connected.files },
     idMap !== undefined && host.uid !== 0,
     keeping?.layers,
   );
@@ -108,6 +110,7 @@ export async function configure(
       umask: checkRange('umask', options.umask ?? 0o022, 0, 0o777),
       namespaces,
       idMap,
+      userNetwork: connected.network,
       timeOffsets: configureTime(options),
       hostname: namespaces.uts.from === 'new' ? hostname : undefined,
       domainname: configureDomainname(options, namespaces),

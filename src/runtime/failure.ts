@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { WarrenError, quote, type ErrorKind } from '../errors.js';
 import { describeStep } from '../plan/describe.js';
 import type { Encoded } from '../plan/encode.js';
-import type { Plan, Step } from '../plan/step.js';
+import type { Plan, Step, StepOf } from '../plan/step.js';
 
 export interface Failure {
   /** Index of the op in the encoded plan. */
@@ -33,6 +33,7 @@ export function describeFailure(
             : undefined;
   if (step?.op === 'exec') return commandError(step, errno);
   if (call?.op === 'helper') return helperError(call.path, errno, note);
+  if (step?.op === 'user-network') return userNetworkError(step, call?.op === 'companion', errno, note);
   const where =
     step === undefined
       ? 'an unknown step'
@@ -49,6 +50,33 @@ export function describeFailure(
           strangerRemedy(plan, errno) ??
           (joins ? undefined : 'see what is done there, and why: add --plan')),
     syscall,
+    errno,
+  });
+}
+
+/** Of pasta(1) and slirp4netns(1). */
+function userNetworkError(
+  { network: { program, path } }: StepOf<'user-network'>,
+  isStart: boolean,
+  errno: string,
+  note = '',
+): WarrenError {
+  const words = note.trim().split('\n').at(-1) ?? '';
+  const why = !isStart
+    ? errno === 'EADDRINUSE'
+      ? `${program} does not publish a port: something has it already`
+      : `${program} does not take requests: ${errno} (${meaning(errno)})`
+    : errno === 'ETIMEDOUT'
+      ? `${program} was not ready in time`
+      : words !== ''
+        ? `${program} ended: ${quote(words)}`
+        : errno === 'EPERM'
+          ? `${program} ended, and does not say why`
+          : `${path} cannot be started: ${errno} (${meaning(errno)})`;
+  return new WarrenError('ERR_USER_NETWORK', `Cannot connect the container by ${program}`, {
+    kind: isStart ? 'unsupported' : 'conflict',
+    why,
+    fix: 'see how it is started: add --plan; or leave --network out: the container has loopback only then',
     errno,
   });
 }

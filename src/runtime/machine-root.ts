@@ -127,7 +127,18 @@ export function machineRoot({ home, piecewise, files, sizeBytes, keep }: Machine
       )
     : { tops: ['', ...new Set(directories)], skeleton: undefined };
   const layers = tops.flatMap((at) => makeLayer(at, tops, hidden, allFiles) ?? []);
-  return { root: { kind: 'layers', layers, sizeBytes, store: keep?.store, skeleton }, binds };
+  const loose = skeleton ? looseFiles(skeleton, tops, hidden, allFiles) : { texts: [], binds: [] };
+  const bound = new Set(binds.map(({ target }) => target));
+  return {
+    root: {
+      kind: 'layers',
+      layers,
+      sizeBytes,
+      store: keep?.store,
+      skeleton: skeleton && [...skeleton, ...loose.texts],
+    },
+    binds: [...binds, ...loose.binds.filter(({ target }) => !bound.has(target))],
+  };
 }
 
 function hiddenDirectories(home: boolean, keep: LayerKeep | undefined): string[] {
@@ -240,6 +251,34 @@ function pieces(
     }
   }
   return { tops: directory === '' ? tops.sort() : tops, skeleton };
+}
+
+/** Each takes a descriptor of a plan, which has 255. Those of an /etc, where engines put mounts, are fewer. */
+const MOST_LOOSE_FILES = 150;
+
+/**
+ * What lies in directories that had to be taken apart: in no layer, and so shown read-only, but for what is ours. A directory of
+ * very many files shows none of them.
+ */
+function looseFiles(
+  skeleton: readonly SkeletonEntry[],
+  tops: readonly string[],
+  hidden: readonly string[],
+  files: readonly LayerFile[],
+): { readonly texts: SkeletonEntry[]; readonly binds: BindMount[] } {
+  const taken = new Set([...tops, ...hidden, ...systemDirectories]);
+  const apart = ['', ...skeleton.flatMap(({ kind, path }) => (kind === 'directory' ? [path] : []))].filter(
+    (path) => !taken.has(path),
+  );
+  const texts = files.filter(({ path }) => apart.includes(parentOf(path)));
+  const binds: BindMount[] = [];
+  for (const directory of apart) {
+    const found = list(directory)
+      .map((name) => (directory === '' ? name : `${directory}/${name}`))
+      .filter((path) => look(path)?.isFile() === true && !texts.some((text) => text.path === path));
+    if (binds.length + found.length <= MOST_LOOSE_FILES) binds.push(...found.map(bindFile));
+  }
+  return { texts: texts.map(({ path, content, mode }) => ({ kind: 'text', path, content, mode })), binds };
 }
 
 function submounts(): { path: string; fsType: string }[] {

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { IdMapRange } from '../kernel/idmap.js';
+import type { UserNetworkWord } from './user-network/words.js';
 
 /**
  * Where a container's namespace of one kind comes from.
@@ -103,8 +104,19 @@ export interface ContainerOptions {
   readonly pid?: NamespaceChoice;
   readonly ipc?: NamespaceChoice;
   readonly uts?: NamespaceChoice;
-  /** `none` and `private` are the same for now: loopback, up, and nothing else. */
-  readonly network?: NamespaceChoice | 'none';
+  /**
+   * `none` and `private` are the same: loopback, up, and nothing else. For ordinary users `pasta` and `slirp4netns` connect it by a
+   * program of that name, `user` by whichever is there; where there is none, loopback is all, and a warning says so.
+   */
+  readonly network?: NamespaceChoice | 'none' | UserNetworkWord;
+  /** With one of the latter: docker's `-p`, `[IP:]HOST:CONTAINER[/tcp|udp]`, ranges, or `CONTAINER` for a free port. */
+  readonly publish?: readonly string[];
+  /** With one of the latter. Default: an address where the program answers for the host's name servers. */
+  readonly dns?: readonly string[];
+  readonly dnsSearch?: readonly string[];
+  readonly dnsOptions?: readonly string[];
+  /** With one of the latter: docker's `--add-host`, `NAME:ADDRESS`. */
+  readonly addHosts?: readonly string[];
   readonly cgroupns?: NamespaceChoice;
   /** Default `host` for root, `private` for an ordinary user (whose id is then mapped to 0). */
   readonly userns?: NamespaceChoice;

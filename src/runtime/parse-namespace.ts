@@ -1,6 +1,7 @@
 import { invalid, quote } from '../errors.js';
 import { didYouMean } from '../kernel/nearest.js';
 import { pathFault } from './mount-target.js';
+import { isUserNetwork, userNetworkWords } from './user-network/words.js';
 
 /** The namespaces a user chooses for; a mount namespace is always a new one. */
 export const namespaceKinds = ['pid', 'ipc', 'uts', 'network', 'cgroup', 'user', 'time'] as const;
@@ -35,6 +36,8 @@ const laterWords: ReadonlyMap<string, string> = new Map([
 export function parseNamespace(kind: NamespaceKind, text: string): NamespaceSource {
   if (text === 'private' || text === 'host') return { from: text };
   if (text === 'none' && kind === 'network') return { from: 'none' };
+  // A new one, which a program connects: see user-network/.
+  if (kind === 'network' && isUserNetwork(text)) return { from: 'private' };
   if (text.startsWith('ns:')) return { from: 'path', path: namespacePath(kind, text) };
   if (text.startsWith('pid:')) return { from: 'pid', pid: namespacePid(kind, text) };
   throw unknownWord(kind, text);
@@ -60,7 +63,13 @@ function namespacePid(kind: NamespaceKind, text: string): number {
 }
 
 function unknownWord(kind: NamespaceKind, text: string): Error {
-  const words = ['private', 'host', ...(kind === 'network' ? ['none'] : []), 'ns:PATH', 'pid:N'];
+  const words = [
+    'private',
+    'host',
+    ...(kind === 'network' ? ['none', ...userNetworkWords] : []),
+    'ns:PATH',
+    'pid:N',
+  ];
   const list = `the choices are ${words.join(', ')}`;
   const later = laterWords.get(text.split(':')[0] ?? '');
   if (later !== undefined) return bad(kind, text, later, list);

@@ -19,7 +19,7 @@ import { openStreams } from './stdio.js';
  */
 export async function start(argv: readonly string[], options: StartOptions = {}): Promise<Container> {
   refuseAborted(signalsOf(options));
-  const { config, warnings } = await configure(argv, options, readHost());
+  const { config, warnings } = await configure(argv, await withPorts(options), readHost());
   const callerTerminal = options.callerTerminal;
   const plan = planContainer(
     callerTerminal === undefined ? config : { ...config, callerTermios: getTermios(callerTerminal) },
@@ -87,6 +87,12 @@ export async function execute(plan: Plan, { id, options, warnings, target }: Exe
   }
 }
 
+/** Which ports of the host are published, where a program of the user's does that. */
+async function withPorts(options: StartOptions): Promise<StartOptions> {
+  if (options.publish === undefined) return options;
+  return (await import('./user-network/choose-ports.js')).choosePorts(options);
+}
+
 function signalsOf({ signal, startSignal }: StartOptions): AbortSignal[] {
   return [signal, startSignal].filter((each) => each !== undefined);
 }
@@ -98,6 +104,6 @@ function refuseAborted(signals: readonly AbortSignal[]): void {
 
 /** The steps that `start()` would take, in order; none is taken. Throws what `start()` would, short of the kernel's refusals. */
 export async function plan(argv: readonly string[], options: StartOptions = {}): Promise<Plan> {
-  const { config } = await configure(argv, options, readHost());
+  const { config } = await configure(argv, await withPorts(options), readHost());
   return planContainer(config, readHost());
 }

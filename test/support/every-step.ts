@@ -1,6 +1,7 @@
 import { planContainer, planRoot } from '../../src/plan/container.js';
 import { planExec } from '../../src/plan/exec.js';
 import type { Step } from '../../src/plan/step.js';
+import { slirpNetwork } from '../../src/runtime/user-network/arguments.js';
 import { containerConfig, everyConfig, facts } from './plan-config.js';
 
 /** At least one step of each kind. */
@@ -28,6 +29,14 @@ export function everyStep(): Step[] {
       gid: [{ inside: 0, outside: 1000, length: 1 }],
       denySetgroups: true,
       uidHelper: '/usr/bin/newuidmap',
+    },
+    {
+      op: 'user-network',
+      network: slirpNetwork(
+        '/usr/bin/slirp4netns',
+        [{ hostPorts: { first: 8080, last: 8080 }, containerPort: 80, protocol: 'tcp' }],
+        '/run/user/1000/warren-aaaaaaaaaaaaaaaa.sock',
+      ),
     },
     { op: 'remove-tree', path: '/var/lib/warren/removing/aaaaaaaaaaaa' },
     { op: 'open-root', path: '/proc/1234/root' },

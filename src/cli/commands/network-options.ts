@@ -1,6 +1,8 @@
-import { invalid } from '../../errors.js';
+import { invalid, quote } from '../../errors.js';
 import type { CreateOptions } from '../../containers/options.js';
 import type { NetworkMode } from '../../containers/network-mode.js';
+import { isUserNetwork } from '../../runtime/user-network/words.js';
+import type { ContainerOptions } from '../../runtime/options.js';
 import type { OptionTable, OptionValues } from '../options.js';
 
 const group = 'Network';
@@ -11,8 +13,8 @@ export const networkOptionTable = {
     kind: 'list',
     aliases: ['net'],
     placeholder: 'NET',
-    complete: ['none', 'host', 'private', 'container:', 'ns:', 'pid:'],
-    help: 'a network (warren network ls), with NET:ip=…,ip6=…,mac=…,alias=…; or none (which is private), host, container:NAME, ns:PATH, pid:N',
+    complete: ['none', 'host', 'private', 'user', 'pasta', 'slirp4netns', 'container:', 'ns:', 'pid:'],
+    help: 'a network (warren network ls), with NET:ip=…,ip6=…,mac=…,alias=…; or none (which is private), host, container:NAME, ns:PATH, pid:N; for an ordinary user: user, which is pasta or slirp4netns',
     group,
   },
   publish: {
@@ -60,18 +62,31 @@ export type NetworkValues = OptionValues<typeof networkOptionTable>;
 
 /** Whose network namespace it is to have, as far as that is not a network's. */
 function isMode(text: string): boolean {
-  return /^(none|private|host)$|^(ns|pid|container):/.test(text);
+  return /^(none|private|host)$|^(ns|pid|container):/.test(text) || isUserNetwork(text);
 }
 
-/** @throws {WarrenError} `ERR_NETWORK_REQUEST`. */
-export function networkModeOf({ network = [] }: NetworkValues): NetworkMode | undefined {
+/** What a program of the user's can give as well as a network. */
+const ofUsers = ['publish', 'publish-all', 'expose', 'dns', 'dns-search', 'dns-opt', 'add-host'] as const;
+
+/**
+ * @param uid Who asks: an ordinary user's container that is to publish something, or to have resolvers, is in no network of root's.
+ * @throws {WarrenError} `ERR_NETWORK_REQUEST`.
+ */
+export function networkModeOf(
+  values: NetworkValues,
+  uid: number = process.geteuid?.() ?? 0,
+): NetworkMode | undefined {
+  const { network = [] } = values;
   const [mode, ...more] = network.filter(isMode);
-  if (mode === undefined) return undefined;
+  if (mode === undefined) {
+    const isImplied = uid !== 0 && network.length === 0 && ofUsers.some((name) => values[name] !== undefined);
+    return isImplied ? 'user' : undefined;
+  }
   if (more.length > 0 || network.length > 1) {
     throw invalid(
       'ERR_NETWORK_REQUEST',
       `Cannot use several of --network ${network.join(' --network ')}`,
-      'none, host, private, container:, ns: and pid: each stand alone',
+      'none, host, private, user, pasta, slirp4netns, container:, ns: and pid: each stand alone',
       'give one of them, or networks only',
     );
   }
@@ -81,12 +96,31 @@ export function networkModeOf({ network = [] }: NetworkValues): NetworkMode | un
 /** Whether what is asked for of networks needs a container that is kept. */
 export function isNetworked(values: NetworkValues): boolean {
   const { network = [] } = values;
+  if (isUserNetwork(networkModeOf(values))) return false;
   const others = Object.keys(networkOptionTable).filter(
     (name) => name !== 'network',
   ) as (keyof NetworkValues)[];
   return (
     network.some((text) => !isMode(text) || text.startsWith('container:')) ||
     others.some((name) => values[name] !== undefined)
+  );
+}
+
+/** Of a run that is not kept: only a program of the user's connects such a one. */
+export function readUserNetworking(
+  values: NetworkValues,
+): Pick<ContainerOptions, 'publish' | 'dns' | 'dnsSearch' | 'dnsOptions' | 'addHosts'> {
+  if (!isUserNetwork(networkModeOf(values))) return {};
+  const { ip, ip6, mac, aliases, ...options } = readNetworking(values);
+  const [more] = Object.entries({ ip, ip6, mac, aliases }).flatMap(([name, value]) =>
+    value === undefined ? [] : [name],
+  );
+  if (more === undefined) return options;
+  throw invalid(
+    'ERR_NETWORK_REQUEST',
+    `Cannot use the option ${quote(more)}`,
+    'the program that connects it decides that itself',
+    'leave it out',
   );
 }
 

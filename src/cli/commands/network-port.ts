@@ -1,4 +1,5 @@
-import { invalid, quote } from '../../errors.js';
+import { WarrenError, invalid, quote } from '../../errors.js';
+import type { NetworkPlace } from '../../containers/inspect-network.js';
 import type { PortProtocol, PublishedPort } from '../../network/endpoint.js';
 import { defineCommand } from '../command.js';
 import { STDOUT, writeText } from '../output.js';
@@ -37,6 +38,8 @@ Connections that exist when a port is taken back go on until they end.`,
           'a container and a port are to be named',
           'see warren port --help',
         );
+      const { user } = await containerOf(word);
+      if (user) throw fixedPorts(word, user.network);
       const { publishContainerPorts, unpublishContainerPorts } =
         await import('../../containers/connect-network.js');
       const { stateRoot } = await import('../../state-root.js');
@@ -45,9 +48,10 @@ Connections that exist when a port is taken back go on until they end.`,
           ? await publishContainerPorts(stateRoot(), word, specs.flatMap(network.parsePortSpec))
           : await unpublishContainerPorts(stateRoot(), word, specs.map(parseHostPort));
     } else {
-      ports = network
-        .portsOf(await containerId(first))
-        .filter((port) => rest.length === 0 || rest.some((text) => fits(port, text)));
+      const { id, user } = await containerOf(first);
+      ports = (user?.ports ?? network.portsOf(id)).filter(
+        (port) => rest.length === 0 || rest.some((text) => fits(port, text)),
+      );
       if (rest.length > 0 && ports.length === 0)
         throw invalid(
           'ERR_PORT_NOT_PUBLISHED',
@@ -83,7 +87,20 @@ function parseHostPort(text: string): Pick<PublishedPort, 'hostIp' | 'hostPort' 
   };
 }
 
-async function containerId(word: string): Promise<string> {
+/** `user`: it runs, and a program of the user's publishes its ports. */
+async function containerOf(
+  word: string,
+): Promise<{ readonly id: string; readonly user: NetworkPlace | undefined }> {
   const { openContainers } = await import('../../containers/store.js');
-  return (await openContainers().find(word)).snapshot().record.id;
+  const { userPlaceOf } = await import('../../containers/inspect-network.js');
+  const { record, status } = (await openContainers().find(word)).snapshot();
+  return { id: record.id, user: status.pid > 0 ? userPlaceOf(record) : undefined };
+}
+
+function fixedPorts(name: string, program: string): WarrenError {
+  return new WarrenError('ERR_USER_NETWORK', `Cannot change the ports of ${quote(name)}`, {
+    kind: 'unsupported',
+    why: `${program === 'user' ? 'the program that connects it' : program} is told them when it starts`,
+    fix: 'make the container with -p',
+  });
 }

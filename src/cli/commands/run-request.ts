@@ -3,7 +3,7 @@ import { parseSeccompText } from '../../kernel/seccomp/json.js';
 import type { ContainerOptions, NamespaceChoice } from '../../runtime/options.js';
 import { parseEnv, parseEnvFile } from '../../runtime/parse-env.js';
 import type { OptionValues } from '../options.js';
-import { networkModeOf } from './network-options.js';
+import { networkModeOf, readUserNetworking } from './network-options.js';
 import {
   badValue,
   parseAssignment,
@@ -61,7 +61,8 @@ export function readRunRequest(values: RunValues, surroundings: RunSurroundings)
     pid: asNamespace(values.pid),
     ipc: asNamespace(values.ipc),
     uts: asNamespace(values.uts),
-    network: networkModeOf(values) as NamespaceChoice | undefined,
+    network: networkModeOf(values) as ContainerOptions['network'],
+    ...readUserNetworking(values),
     cgroupns: asNamespace(values.cgroupns),
     userns: asNamespace(values.userns),
     timens: asNamespace(values.timens),

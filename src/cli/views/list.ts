@@ -1,7 +1,12 @@
 /** What `warren ps` prints of containers. */
 import { describeStatus, humanDuration } from '../../containers/describe-status.js';
 import { filterContainers, imageOf, type ContainerFilters } from '../../containers/filter.js';
-import { formatPorts, networkNamesOf, type NetworkPlace } from '../../containers/inspect-network.js';
+import {
+  formatPorts,
+  networkNamesOf,
+  userPlaceOf,
+  type NetworkPlace,
+} from '../../containers/inspect-network.js';
 import type { ContainerSnapshot } from '../../containers/record.js';
 import type { Row, RowLayout } from '../format/rows.js';
 import { ellipsis, shortId } from '../format/table.js';
@@ -69,7 +74,10 @@ function placesOf(
   { record, status }: ContainerSnapshot,
   places: (() => Places) | undefined,
 ): readonly NetworkPlace[] {
-  if (!record.networking || !places || !runs(status.state)) return [];
+  if (!runs(status.state)) return [];
+  const user = userPlaceOf(record);
+  if (user) return [user];
+  if (!record.networking || !places) return [];
   return places().get(record.id) ?? [];
 }
 

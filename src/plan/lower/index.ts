@@ -8,6 +8,7 @@ import * as outside from './outside.js';
 import * as probe from './probe.js';
 import * as process from './process.js';
 import * as root from './root.js';
+import { userNetwork } from './user-network.js';
 
 export function lower(step: Step): readonly Call[] {
   switch (step.op) {
@@ -35,6 +36,8 @@ export function lower(step: Step): readonly Call[] {
       return outside.clone(step);
     case 'map-ids':
       return outside.mapIds(step);
+    case 'user-network':
+      return userNetwork(step);
     case 'open-user-namespace':
       return outside.openUserNamespace();
     case 'hand-over-root':

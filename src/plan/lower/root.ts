@@ -192,6 +192,18 @@ function skeletonEntry(entry: SkeletonEntry): Call[] {
       return [call('symlinkat', [entry.target, slot('root'), entry.path])];
     case 'file':
       return [call('mknodat', [slot('root'), entry.path, 0o100644, 0])];
+    case 'text':
+      return [
+        call(
+          'openat',
+          [slot('root'), entry.path, c.O_CREAT | c.O_EXCL | c.O_WRONLY | c.O_CLOEXEC, entry.mode],
+          {
+            store: 'file',
+          },
+        ),
+        call('write', [slot('file'), entry.content, Buffer.byteLength(entry.content)]),
+        call('close', [slot('file')]),
+      ];
   }
 }
 

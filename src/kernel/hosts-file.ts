@@ -1,6 +1,6 @@
 /** The text of a container's /etc/hosts. Pure. See hosts(5). */
 import { invalid, quote } from '../errors.js';
-import { canonicalAddress } from './address.js';
+import { canonicalAddress } from './ip-address.js';
 
 export interface HostsEntry {
   readonly address: string;

@@ -1,8 +1,9 @@
 /** docker's `-p [IP:]HOST:CONTAINER[/PROTOCOL]`. Pure. */
 import { isIP } from 'node:net';
 import { invalid, quote } from '../errors.js';
-import { canonicalAddress } from './address.js';
-import type { PortProtocol } from './endpoint.js';
+import { canonicalAddress } from './ip-address.js';
+
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
 
 /** A port to be published; which one of the host may be open. */
 export interface PublishRequest {

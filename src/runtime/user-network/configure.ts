@@ -1,0 +1,126 @@
+/** What connects an ordinary user's container, decided. */
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WarrenError, invalid } from '../../errors.js';
+import { hostsFile, parseAddHost } from '../../kernel/hosts-file.js';
+import { formatResolvConf, parseResolvConf } from '../../kernel/resolv-conf.js';
+import type { ContainerConfig, UserNetwork } from '../../plan/config.js';
+import type { Host } from '../host.js';
+import type { ContainerOptions } from '../options.js';
+import { pastaNetwork, slirpNetwork } from './arguments.js';
+import { decidedPorts } from './choose-ports.js';
+import { findProgram, type Missing } from './find-program.js';
+import { isUserNetwork, type UserNetworkWord } from './words.js';
+
+export interface ConfiguredUserNetwork {
+  /** undefined: loopback only, and a warning says so. */
+  readonly network: UserNetwork | undefined;
+  /** Texts of /etc/resolv.conf and /etc/hosts. */
+  readonly files: { readonly resolv: string; readonly hosts: string } | undefined;
+}
+
+const own = ['publish', 'dns', 'dnsSearch', 'dnsOptions', 'addHosts'] as const;
+
+/**
+ * @param warnings Gets a sentence where the container will have loopback only.
+ * @throws {WarrenError} `ERR_USER_NETWORK`, `ERR_PORT_SPEC`, `ERR_NETWORK_REQUEST`, `ERR_ADD_HOST`.
+ */
+export function configureUserNetwork(
+  options: ContainerOptions,
+  { namespaces, hostname, id }: Pick<ContainerConfig, 'namespaces' | 'id'> & { readonly hostname: string },
+  host: Host,
+  warnings: string[],
+): ConfiguredUserNetwork {
+  const { network: word } = options;
+  if (!isUserNetwork(word)) {
+    refuseOptions(options);
+    return { network: undefined, files: undefined };
+  }
+  if (host.uid === 0) {
+    throw refused(word, {
+      why: 'it is for ordinary users: a program in their name passes packets on',
+      fix: 'as root, use a network: warren network create lab; warren run --network lab …',
+    });
+  }
+  if (namespaces.user.from !== 'new') {
+    throw refused(word, {
+      why: 'it needs a user namespace of the container’s own, which its program enters',
+      fix: 'leave --userns out',
+    });
+  }
+  const ports = decidedPorts(options.publish ?? []);
+  const found = findProgram(word);
+  if ('why' in found) {
+    // Nobody would ever reach what is published; and who names a program wants that.
+    if (ports.length > 0 || word !== 'user') throw refused(word, found);
+    warnings.push(`the container has loopback only: ${found.why} (${found.fix})`);
+    return { network: undefined, files: undefined };
+  }
+  const { program, path } = found;
+  const network =
+    program === 'pasta' ? pastaNetwork(path, ports) : slirpNetwork(path, ports, controlPath(id));
+  return { network, files: filesFor(options, network, hostname) };
+}
+
+function refuseOptions(options: ContainerOptions): void {
+  const given = own.find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  throw invalid(
+    'ERR_NETWORK_REQUEST',
+    `Cannot use the option "${given}"`,
+    'the container is in no network',
+    'as an ordinary user: --network user; as root: warren network create lab, and --network lab',
+  );
+}
+
+function filesFor(
+  { dns, dnsSearch, dnsOptions, addHosts = [], domainname }: ContainerOptions,
+  { resolver }: UserNetwork,
+  hostname: string,
+): ConfiguredUserNetwork['files'] {
+  const theirs = parseResolvConf(readIfThere('/etc/resolv.conf'));
+  const search = dnsSearch ?? theirs.search;
+  const full = domainname === undefined ? [hostname] : [`${hostname}.${domainname}`, hostname];
+  return {
+    resolv: formatResolvConf({
+      nameservers: dns ?? [resolver],
+      search: search.length === 1 && search[0] === '.' ? [] : search,
+      options: dnsOptions ?? theirs.options,
+    }),
+    hosts: hostsFile(
+      [{ address: '127.0.1.1', names: full }],
+      addHosts.map((text) => parseAddHost(text)),
+    ),
+  };
+}
+
+/** Longer paths are no address of a socket: see unix(7). */
+const MOST_PATH = 107;
+
+/** For a moment only: whoever starts it removes it as soon as the ports are told. */
+function controlPath(id: string): string {
+  const name = `warren-${id.slice(0, 16)}.sock`;
+  const wanted = join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), name);
+  return Buffer.byteLength(wanted) <= MOST_PATH ? wanted : join('/tmp', name);
+}
+
+function refused(word: UserNetworkWord, { why, fix }: Missing): WarrenError {
+  return new WarrenError(
+    'ERR_USER_NETWORK',
+    `Cannot connect the container by ${word === 'user' ? 'a program of the user’s' : word}`,
+    {
+      kind: 'unsupported',
+      why,
+      fix,
+    },
+  );
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
