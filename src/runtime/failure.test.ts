@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { describe, test } from 'node:test';
 import { bindMount } from '../../test/support/plan-config.js';
 import { everyStep } from '../../test/support/every-step.js';
+import type { WarrenError } from '../errors.js';
 import type { Call } from '../plan/call.js';
 import type { Encoded } from '../plan/encode.js';
 import { lower } from '../plan/lower/index.js';
@@ -53,7 +54,7 @@ describe('describeFailure()', () => {
   });
 
   test('has words for every step and every errno that Linux knows', () => {
-    for (const step of everyStep().filter(({ op }) => op !== 'exec')) {
+    for (const step of everyStep().filter(({ op }) => op !== 'exec' && op !== 'user-network')) {
       for (const errno of ['EPERM', 'ENOENT', 'EINVAL', 'ENOSYS', 'ENOSPC', 'EIO', 'ENOTDIR'] as const) {
         const failure = { op: 0, errno: constants.errno[errno] };
         const error = describeFailure({ steps: [step] }, encodedAs(0, lower(step)), failure);
@@ -62,6 +63,26 @@ describe('describeFailure()', () => {
         assert.doesNotMatch(`${error.message} ${error.fix ?? ''}`, /undefined|\[object|NaN/);
       }
     }
+  });
+
+  test('quotes the last line of a program that does not connect the network, and tells a port that is taken', () => {
+    const steps = everyStep().filter(({ op }) => op === 'user-network');
+    const calls = steps.flatMap(lower);
+    const at = (op: string, errno: number, note?: string): WarrenError =>
+      describeFailure(
+        { steps },
+        encodedAs(
+          0,
+          calls.filter((call) => call.op === op),
+        ),
+        { op: 0, errno, note },
+      );
+    const quoted = at('companion', constants.errno.EPERM, 'starting\nno way out\n');
+    assert.equal(quoted.code, 'ERR_USER_NETWORK');
+    assert.match(quoted.message, /slirp4netns ended: "no way out"$/);
+    assert.match(at('companion', constants.errno.ETIMEDOUT).message, /not ready in time/);
+    assert.match(at('companion', constants.errno.ENOENT).message, /cannot be started: ENOENT/);
+    assert.match(at('check', constants.errno.EADDRINUSE).message, /something has it already/);
   });
 
   test('gives an errno without a name its number, and a step that is not in the plan no words', () => {
