@@ -12,4 +12,4 @@ node node_modules/typescript/bin/tsc -p tsconfig.json --outDir build-vm
 files=$(find build-vm/test/vm -name '*.test.js' | grep -E -e "${1-.}" | sort)
 echo '== tests in a virtual machine'
 # shellcheck disable=SC2086
-exec sh scripts/vm.sh -- node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec $files
+exec sh scripts/vm.sh -- node --test --test-concurrency=1 --test-timeout=840000 --test-reporter=spec $files

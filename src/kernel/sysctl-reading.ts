@@ -41,3 +41,14 @@ export function errnoOf(error: unknown): string {
 export function trimValue(text: string): string {
   return text.endsWith('\n') ? text.slice(0, -1) : text;
 }
+
+/**
+ * Whether a value has fewer numbers than the parameter: the kernel takes it, and keeps what the others were.
+ *
+ * @param now What the kernel shows after the value was written.
+ */
+export function hasTooFewFields(value: string, now: string): boolean {
+  const [given, shown] = [value, now].map((text) => text.trim().split(/\s+/));
+  if (!given || !shown || given.length >= shown.length) return false;
+  return shown.every((field) => /^-?\d+$/.test(field));
+}

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { WarrenError, quote } from '../errors.js';
 import { NetworkSysctls } from '../kernel/sysctl-files.js';
+import { hasTooFewFields } from '../kernel/sysctl-reading.js';
 import { sysctlScope } from '../kernel/sysctl-scope.js';
 import type { NamespaceKind } from '../plan/constants.js';
 import { ask } from './launch.js';
@@ -31,6 +32,8 @@ export async function checkSysctlValues(settings: readonly Setting[], like: Like
       for (const setting of network) {
         const errno = files.write(setting.path, setting.value);
         if (errno !== undefined && errno !== 'ENOENT') throw refused(setting, errno);
+        const now = files.read(setting.path);
+        if ('value' in now && hasTooFewFields(setting.value, now.value)) throw incomplete(setting, now.value);
       }
     } finally {
       files.close();
@@ -50,6 +53,14 @@ export async function checkSysctlValues(settings: readonly Setting[], like: Like
       throw refused(setting, error.errno, error);
     }
   }
+}
+
+function incomplete({ name, value }: Setting, now: string): WarrenError {
+  return new WarrenError('ERR_SYSCTL_VALUE', `Cannot set the sysctl ${quote(name)} to ${quote(value)}`, {
+    kind: 'invalid-argument',
+    why: `it has ${now.split(/\s+/).length} numbers, and the kernel would keep those that are not given`,
+    fix: `give all of them, as in: ${quote(now.replaceAll('\t', ' '))}`,
+  });
 }
 
 function refused({ name, value }: Setting, errno: string, cause?: unknown): WarrenError {

@@ -263,3 +263,19 @@ test(`kill -9 at any moment of a networked start, ${rounds} rounds: nothing is l
   }
   assert.deepEqual(networkTraces(root), []);
 });
+
+test('--sysctl sets a parameter of an interface that the networks give, and refuses that of another', async () => {
+  const key = (device: string): string => `net.ipv4.conf.${device}.rp_filter=2`;
+  const show = [
+    '--',
+    'cat',
+    '/proc/sys/net/ipv4/conf/eth0/rp_filter',
+    '/proc/sys/net/ipv4/conf/eth1/rp_filter',
+  ];
+  const both = ['--network', 'lab', '--network', 'other', '--sysctl', key('eth0'), '--sysctl', key('eth1')];
+  assert.equal(await ok('run', '--rootfs', rootfs, ...both, ...show), '2\n2');
+  assert.match(
+    await refused('run', '--rootfs', rootfs, '--network', 'lab', '--sysctl', key('eth1'), ...idle),
+    /does not exist/,
+  );
+});

@@ -415,3 +415,119 @@ test('nothing that only looks leaves anything behind, or a value changed', async
   assert.deepEqual(values(), before);
   assert.ok(readFileSync('/proc/sys/kernel/ostype', 'utf8').startsWith('Linux'));
 });
+
+const remedyOf = ({ remedies }: Why, tool: string): string =>
+  remedies
+    .filter((remedy) => remedy.tool === tool)
+    .flatMap(({ lines, note = '' }) => [...lines, note])
+    .join('\n');
+
+test('why has the remedy that works for each kind: names, interfaces, users, keys that are combined', async () => {
+  await using held = await holdNetworkNamespace();
+  oracle('nsenter', [`--net=${held.path}`, 'ip', 'link', 'add', 'eth0', 'type', 'bridge']);
+  const name = await why('kernel.hostname');
+  assert.match(remedyOf(name, 'docker'), /docker run --hostname/);
+  assert.match(remedyOf(name, 'kubernetes'), /hostname:/);
+  assert.equal(remedyOf(await why('kernel.domainname'), 'podman'), '');
+  const user = await why('user.max_inotify_watches');
+  assert.match(user.summary, /an ordinary container shares the host's/);
+  assert.match(remedyOf(user, 'warren'), /--uidmap .* --sysctl user\.max_inotify_watches=/);
+  assert.equal(remedyOf(user, 'docker'), '');
+  const ofInterface = await why('--in', held.path, 'net.ipv4.conf.eth0.rp_filter');
+  assert.match(remedyOf(ofInterface, 'docker'), /endpoint\.sysctls=net\.ipv4\.conf\.IFNAME\.rp_filter=VALUE/);
+  assert.match(
+    remedyOf(ofInterface, 'warren'),
+    /--network NETWORK --sysctl net\.ipv4\.conf\.eth0\.rp_filter/,
+  );
+  oracle('nsenter', [`--net=${held.path}`, 'sysctl', '-w', 'net.ipv4.conf.all.rp_filter=2']);
+  const combined = await why('--in', held.path, 'net.ipv4.conf.lo.rp_filter');
+  const line =
+    /warren sysctl set (--in .*)/.exec(remedyOf(combined, 'warren'))?.[1] ?? assert.fail('no remedy');
+  // It is tried: what the explanation says to type makes the key count.
+  await printed('set', ...line.split(' '));
+  const then = await why('--in', held.path, 'net.ipv4.conf.lo.rp_filter');
+  assert.notEqual(then.verdict, 'overridden', line);
+});
+
+test('why has a remedy for a container that shares the host’s namespace: leave that out', async () => {
+  await using container = await hold({ rootfs: root.path, network: 'host' });
+  const report = await why('--in', String(container.pid), 'net.ipv4.tcp_keepalive_time');
+  assert.match(remedyOf(report, 'warren'), /without --network host/);
+  assert.match(remedyOf(report, 'host'), /shares its network namespace/);
+});
+
+test('why knows what was likely meant by a key that is not there, and refuses folders', async () => {
+  const slip = await why('net.ipv4.tcp_keepalive_tiem');
+  assert.equal(slip.verdict, 'nowhere');
+  assert.match(remedyOf(slip, 'warren'), /warren sysctl why net\.ipv4\.tcp_keepalive_time\n/);
+  const noInterface = await why('net.ipv4.conf.nosuch7.rp_filter');
+  assert.match(remedyOf(noInterface, 'warren'), /conf\.default\.rp_filter/);
+  for (const action of ['why', 'explain']) {
+    const { code, stderr } = await sysctl(action, 'net.ipv4');
+    assert.notEqual(code, 0);
+    assert.match(stderr, /folder of keys/);
+  }
+});
+
+test('why does not call a key the machine’s that PID namespaces have of their own on this kernel', async (t) => {
+  const own =
+    oracle('unshare', [
+      '--pid',
+      '--fork',
+      '--mount-proc',
+      'sh',
+      '-c',
+      'echo 4000 >/proc/sys/kernel/pid_max; exec cat /proc/1/root/proc/sys/kernel/pid_max',
+    ]).stdout.trim() === '4000' && readFileSync('/proc/sys/kernel/pid_max', 'utf8').trim() !== '4000';
+  const report = await why('kernel.pid_max');
+  assert.equal(report.verdict, own ? 'other-kind' : 'global');
+  t.diagnostic(`kernel.pid_max is ${own ? 'a PID namespace’s own' : 'the machine’s'} here`);
+});
+
+test('explain measures IPC, UTS and user parameters as well', async () => {
+  const explained = async (key: string): Promise<unknown[]> => {
+    const found = JSON.parse(await printed('explain', '--json', key)) as Record<string, unknown>;
+    return ['scope', 'isolated', 'access', 'userAccess', 'origin'].map((name) => found[name]);
+  };
+  assert.deepEqual(await explained('kernel.hostname'), ['uts', true, 'writable', 'read-only', 'creator']);
+  assert.deepEqual(await explained('user.max_net_namespaces'), [
+    'user',
+    true,
+    'writable',
+    'writable',
+    'default',
+  ]);
+  assert.deepEqual((await explained('fs.mqueue.msg_max')).slice(0, 3), ['ipc', true, 'writable']);
+});
+
+test('the library refuses NUL, a megabyte and what argv cannot carry; = and + in a value reach the kernel as they are', async () => {
+  const { readSysctl, writeSysctl } = await import('../../src/sysctl.js');
+  await using held = await holdNetworkNamespace();
+  const place = { in: held.path };
+  await assert.rejects(readSysctl('net.core.somaxconn\0x', place), { code: 'ERR_SYSCTL_NAME' });
+  await assert.rejects(writeSysctl('net.core.somaxconn', '1\0', place), { code: 'ERR_SYSCTL_VALUE' });
+  await assert.rejects(writeSysctl('net.core.somaxconn', '1'.repeat(1 << 20), place), {
+    code: 'ERR_SYSCTL_VALUE',
+  });
+  const { code, stdout } = await sysctl(
+    ...['set', '--in', held.path, '-p', file('large', `net.core.somaxconn = ${'1'.repeat(1_000_000)}\n`)],
+  );
+  assert.equal(code, 1);
+  assert.match(stdout, /:1: not set: .*longer than/);
+  assert.ok(stdout.length < 1000, String(stdout.length));
+  assert.equal(inside(held.path, 'net/core/somaxconn'), '4096');
+  await using container = await hold({ rootfs: root.path });
+  await printed('set', '--in', String(container.pid), 'kernel.domainname=a+b=c');
+  assert.equal(
+    await printed('get', '--in', String(container.pid), 'kernel.domainname'),
+    'kernel.domainname = a+b=c\n',
+  );
+});
+
+test('warren sysctl set says that numbers that were not given are as they were', async () => {
+  await using held = await holdNetworkNamespace();
+  const { code, stdout, stderr } = await sysctl('set', '--in', held.path, 'net.ipv4.tcp_rmem=5000');
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^net\.ipv4\.tcp_rmem = 5000\t\d+\t\d+\n$/);
+  assert.match(stderr, /more numbers than were given/);
+});

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { plan, run, type ContainerOptions } from '../../src/index.js';
+import { WarrenError, plan, run, type ContainerOptions } from '../../src/index.js';
 import { warren } from '../support/cli.js';
 import { linesOf, sh } from '../support/container.js';
 import { assertFakeHost } from '../support/fake-host.js';
 import { leavesNothing } from '../support/leaks.js';
+import { oracle } from '../support/oracle.js';
 import { busyboxRootfs } from '../support/rootfs.js';
 
 assertFakeHost();
@@ -149,4 +150,63 @@ test('what is refused at the start says why in short, and where to ask for more'
     assert.match(stderr, pattern);
     assert.match(stderr, /warren sysctl why/);
   }
+});
+
+const mapped = { uidMap: ['0:100000:65536'] };
+
+test('names are refused where an option writes over them, or root of a user namespace may not write them', async () => {
+  const refusal = async (options: ContainerOptions, why: RegExp): Promise<void> =>
+    leavesNothing(async () => {
+      await assert.rejects(run(['/no-such-program'], { rootfs, ...options }), (error) => {
+        assert.ok(error instanceof WarrenError);
+        assert.equal(error.code, 'ERR_SYSCTL_UNAVAILABLE');
+        assert.match(`${error.message} ${error.fix ?? ''}`, why);
+        return true;
+      });
+    });
+  await refusal({ sysctls: { 'kernel.hostname': 'x' } }, /--hostname/);
+  await refusal({ sysctls: { 'kernel.domainname': 'x' }, domainname: 'y' }, /--domainname/);
+  await refusal({ ...mapped, sysctls: { 'kernel.domainname': 'x' } }, /--domainname/);
+  const script = 'cat /proc/sys/kernel/domainname';
+  assert.equal(await sh(script, { rootfs, sysctls: { 'kernel.domainname': 'by-sysctl' } }), 'by-sysctl');
+  assert.equal(await sh(script, { rootfs, ...mapped, domainname: 'by-option' }), 'by-option');
+});
+
+test('in a user namespace of its own a container sets IPC and user parameters, and the host keeps its', async () => {
+  const sysctls = { 'kernel.msgmax': 5000, 'fs.mqueue.msg_max': 7, 'user.max_net_namespaces': 3 };
+  const paths = Object.keys(sysctls).map((key) => key.replaceAll('.', '/'));
+  const host = paths.map(read);
+  const script = paths.map((path) => `cat /proc/sys/${path}`).join(';');
+  for (const checkSysctls of [false, true])
+    assert.deepEqual(linesOf(await sh(script, { rootfs, ...mapped, sysctls, checkSysctls })), [
+      '5000',
+      '7',
+      '3',
+    ]);
+  assert.deepEqual(paths.map(read), host);
+  await assert.rejects(run(['true'], { rootfs, sysctls: { 'user.max_net_namespaces': 3 } }), {
+    code: 'ERR_SYSCTL_NOT_ISOLATED',
+  });
+});
+
+test('inheritSysctls copies IPC values too, also into a container with a user namespace of its own', () => {
+  // An IPC namespace of this test's own, so that the host's is left alone.
+  const script = `
+    import { writeFileSync } from 'node:fs';
+    writeFileSync('/proc/sys/kernel/msgmax', '6001');
+    const { plan } = await import(${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)});
+    for (const uidMap of [undefined, ['0:100000:65536']]) {
+      const { steps } = await plan(['true'], { rootfs: ${JSON.stringify(rootfs)}, inheritSysctls: 'kernel.*', ...(uidMap ? { uidMap } : {}) });
+      console.log(steps.filter((step) => step.op === 'sysctl' && step.path.startsWith('kernel/')).map((step) => step.path + '=' + step.value).join());
+    }`;
+  const { stdout } = oracle('unshare', ['--ipc', process.execPath, '--input-type=module', '-e', script]);
+  assert.deepEqual(linesOf(stdout), ['kernel/msgmax=6001', 'kernel/msgmax=6001']);
+});
+
+test('checkSysctls finds a value with too few numbers, of which the kernel would keep the others', async () => {
+  const short = { 'net.ipv4.tcp_rmem': '4096' };
+  await assert.rejects(run(['true'], { rootfs, sysctls: short, checkSysctls: true }), {
+    code: 'ERR_SYSCTL_VALUE',
+    message: /3 numbers/,
+  });
 });

@@ -3,21 +3,18 @@ import { release } from 'node:os';
 import { invalid, quote } from '../../errors.js';
 import {
   Place,
-  checkIsKey,
   combinationSentences,
-  concludeIsolated,
-  concludeOrigin,
   diffPlaces,
   documents,
   keyPattern,
   originSentences,
-  probeSysctls,
   scopeNames,
   showReading,
-  sysctlKnowledge,
   useSentence,
   whySysctl,
+  explainSysctl,
   type Difference,
+  type Explained,
   type Knowledge,
   type Probed,
   type SysctlTools,
@@ -97,56 +94,22 @@ function columns(rows: readonly (readonly string[])[]): string {
 }
 
 export async function explainCommand(words: readonly string[], options: AnswerOptions): Promise<number> {
-  const path = oneKey('explain', words);
-  checkIsKey(parseSysctlName(words[0] ?? ''));
-  const knowledge = sysctlKnowledge(path, release());
-  const probed = knowledge.scope === 'host' ? undefined : await probeOne(path);
+  oneKey('explain', words);
+  const explained = await explainSysctl(words[0] ?? '', await sysctlTools(), release());
+  // JSON has no undefined: what cannot be told is null.
+  const entries = Object.entries(explained.explanation).map(([name, value]: [string, unknown]) => [
+    name,
+    value ?? null,
+  ]);
   writeText(
     STDOUT,
-    options.json ? `${JSON.stringify(explainJson(knowledge, probed))}\n` : explainText(knowledge, probed),
+    options.json ? `${JSON.stringify(Object.fromEntries(entries))}\n` : explainText(explained),
   );
   return 0;
 }
 
-/** Undefined where no namespace can be made: the tables still answer. */
-async function probeOne(path: string): Promise<Probed | undefined> {
-  try {
-    const probed = await probeSysctls(await sysctlTools(), { release: release(), paths: [path] });
-    return probed.get(path);
-  } catch (error) {
-    const { errno } = error as { errno?: unknown };
-    if (errno === 'EPERM' || errno === 'ENOSPC') return undefined;
-    throw error;
-  }
-}
-
-function explainJson(knowledge: Knowledge, probed: Probed | undefined): object {
-  const { name, scope, origin, originSource, facts, restriction, kubernetes, kubernetesSafeSince, docker } =
-    knowledge;
-  return {
-    key: name,
-    scope,
-    origin: probed ? (concludeOrigin(probed, origin) ?? null) : (origin ?? null),
-    originSource: originSource ?? null,
-    isolated: probed ? (concludeIsolated(probed, origin) ?? null) : null,
-    since: facts?.since ?? null,
-    use: facts?.use ?? null,
-    combination: facts?.combination ?? null,
-    access: probed?.access ?? null,
-    userAccess: probed?.userAccess ?? null,
-    restriction: restriction?.reason ?? null,
-    trap: facts?.trap ?? null,
-    limit: facts?.limit ?? null,
-    kubernetes,
-    kubernetesSafeSince: kubernetesSafeSince ?? null,
-    docker,
-    document: facts ? documents[facts.document] : null,
-  };
-}
-
-function explainText(knowledge: Knowledge, probed: Probed | undefined): string {
+function explainText({ explanation: { origin }, knowledge, probed }: Explained): string {
   const { name, scope, scopeReason, facts, restriction, measured } = knowledge;
-  const origin = probed ? concludeOrigin(probed, knowledge.origin) : knowledge.origin;
   const rows: [string, string | undefined][] = [
     ['scope', scope === 'host' ? scopeReason : `the ${scopeNames[scope]} namespace`],
     ['since', facts?.since === undefined ? undefined : `Linux ${facts.since}`],

@@ -14,6 +14,7 @@ import {
   type PlaceTarget,
 } from '../../explore/sysctl/index.js';
 import { parseSysctlName } from '../../kernel/sysctl-name.js';
+import { hasTooFewFields } from '../../kernel/sysctl-reading.js';
 import { sysctlScope } from '../../kernel/sysctl-scope.js';
 import { readSysctl, writeSysctl } from '../../runtime/sysctl-access.js';
 import { STDERR, STDOUT, writeText } from '../output.js';
@@ -68,7 +69,10 @@ export async function setValues(words: readonly string[], options: ValueOptions)
   const notes: string[] = [];
   for (const { word, value, path, name } of settings) {
     await writeSysctl(word, value, { in: target });
-    values.push([name, await readSysctl(word, { in: target })]);
+    const now = await readSysctl(word, { in: target });
+    values.push([name, now]);
+    if (hasTooFewFields(value, now))
+      notes.push(`note: ${name}: it has more numbers than were given, and the others are as they were\n`);
     notes.push(...noteOf(path, name));
   }
   show(values, options.json);

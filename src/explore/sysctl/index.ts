@@ -1,6 +1,7 @@
 /** What becomes of the parameters below /proc/sys in a namespace: measured, known and explained. */
 export { sysctlTables } from './document.js';
 export { diffPlaces, type Difference } from './diff.js';
+export { explainSysctl, type Explained, type SysctlExplanation } from './explain.js';
 export { sysctlKnowledge, type Knowledge } from './knowledge.js';
 export { keyPattern } from './pattern.js';
 export { machineKeys } from './machine-keys.js';

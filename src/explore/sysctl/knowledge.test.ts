@@ -91,6 +91,9 @@ test('sysctlKnowledge() has the rules of Kubernetes and docker', () => {
   assert.deepEqual(rules('net/core/somaxconn'), ['unsafe', 'accepted']);
   assert.deepEqual(rules('kernel/msgmax'), ['unsafe', 'accepted']);
   assert.deepEqual(rules('vm/swappiness'), ['refused', 'refused']);
+  // The kubelet knows kernel.msg* and kernel.shm*, docker names.
+  assert.deepEqual(rules('kernel/msg_next_id'), ['unsafe', 'refused']);
+  assert.deepEqual(rules('kernel/sem_next_id'), ['refused', 'refused']);
 });
 
 test('measuredOf() answers for an interface that was not there by the loopback', () => {

@@ -5,7 +5,7 @@ import { coreRows, unixRows } from './core.js';
 import { ipv4ConfRows, ipv4Rows, routeRows } from './ipv4.js';
 import { ipv6ConfRows, ipv6RouteRows, ipv6Rows } from './ipv6.js';
 import { netfilterRows, trackedTimeoutTrap } from './netfilter.js';
-import { ipcRows, mqueueRows, utsRows } from './others.js';
+import { ipcRows, mqueueRows, userRows, utsRows } from './others.js';
 import { tcpRows } from './tcp.js';
 import type { Document, Facts, Rows } from './types.js';
 
@@ -31,7 +31,7 @@ const user: Omit<Facts, 'document'> = {
   origin: 'default',
   since: '4.9',
   use: 'each-use',
-  trap: 'It starts without limit in a new user namespace, but whatever is made there counts against the limits of every namespace above as well.',
+  trap: 'A container shares the host’s user namespace unless it is given one. A new one starts without limit, but whatever is made there counts against the limits of every namespace above as well.',
 };
 
 /** The first that fits counts. */
@@ -75,7 +75,7 @@ const folders: readonly Folder[] = [
   { prefix: 'net/netfilter/', document: 'conntrack', rest: { origin: 'default' }, rows: netfilterRows },
   { prefix: 'net/', document: 'net', rest: {} },
   { prefix: 'fs/mqueue/', document: 'mqueue', rest: { origin: 'default' }, rows: mqueueRows },
-  { prefix: 'user/', document: 'user', rest: user },
+  { prefix: 'user/', document: 'user', rest: user, rows: userRows },
 ];
 
 /** Lists of the machine's, which cannot be written anywhere. */

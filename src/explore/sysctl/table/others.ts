@@ -1,5 +1,8 @@
 import type { Rows } from './types.js';
 
+const inotify =
+  'On the host it is fs.inotify.max_user_* by another name, and that one is the first user namespace’s wherever it is written.';
+
 /** System V IPC, in kernel/. */
 export const ipcRows: Rows = {
   auto_msgmni: { since: '2.6.25', trap: 'Without effect since Linux 3.19.' },
@@ -42,4 +45,13 @@ export const utsRows: Rows = {
     use: 'each-use',
     trap: 'A container runtime sets it at the start (--hostname).',
   },
+};
+
+/** Limits of users, in user/. */
+export const userRows: Rows = {
+  max_fanotify_groups: { since: '5.13' },
+  max_fanotify_marks: { since: '5.13' },
+  max_inotify_instances: { since: '4.11', limit: inotify },
+  max_inotify_watches: { since: '4.11', limit: inotify },
+  max_time_namespaces: { since: '5.6' },
 };
