@@ -34,12 +34,13 @@ if [ "${1-}" = --inside ]; then
     kill -0 $! 2>/dev/null || fail "virtiofsd ended: $(cat "$directory/virtiofsd.log")"
     sleep 0.02
   done
-  accel=tcg
+  # Emulated by qemu 7.2, cmpxchg16b spoils the flags, over which Linux 6.12 falls.
+  accel=tcg cpu=max,-cx16
   # A /dev/kvm without the processor's help (a guest under PVM has one) emulates: slower than qemu does, and not all of it.
-  [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo && accel=kvm
+  [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo && accel=kvm cpu=max
   # The ports take the command's stdout, its stderr and its exit code; the kernel's own words go to the serial line.
   exec timeout -k 5 "$timeout" qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
-    -machine "q35,accel=$accel,memory-backend=memory" -cpu max -smp "$cpus" -m "$memory" \
+    -machine "q35,accel=$accel,memory-backend=memory" -cpu "$cpu" -smp "$cpus" -m "$memory" \
     -object "memory-backend-memfd,id=memory,size=${memory}M,share=on" \
     -kernel "$cache/boot/vmlinuz" -initrd "$directory/initramfs" \
     -append "console=ttyS0 loglevel=4 panic=-1 cgroup_no_v1=all swapaccount=1" \
