@@ -2,7 +2,8 @@
  * Which parameters a container may set: decided before anything of it exists, by what its own namespaces isolate, and
  * for network keys by asking the kernel in a throw-away namespace.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { release } from 'node:os';
 import { WarrenError, invalid, quote } from '../errors.js';
 import { netSysctlFact } from '../kernel/net-sysctls.js';
 import { checkSysctlValue, parseSysctlName } from '../kernel/sysctl-name.js';
@@ -160,7 +161,7 @@ function deviceOf(path: string): string | undefined {
  */
 async function unmeasured(settings: readonly Setting[], namespaces: Namespaces): Promise<Setting[]> {
   const { measuredOf, seriesOf } = await import('../kernel/sysctl-measured.js');
-  const series = seriesOf(readFileSync('/proc/sys/kernel/osrelease', 'latin1'));
+  const series = seriesOf(release());
   if (namespaces.user.from === 'path') return [...settings];
   const access = namespaces.user.from === 'host' ? 'access' : 'userAccess';
   return settings.filter(({ path }) => {
