@@ -1,6 +1,7 @@
 /** What killed commands, monitors and containers leave in the state directory, and in the control groups. */
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { collectGarbage as collectGroups } from '../runtime/collect-garbage.js';
 import { removeTree } from '../runtime/remove-tree.js';
 import {
@@ -29,6 +30,8 @@ export interface StateGarbage {
  * of networks. Never what is alive: whoever works on something holds a lock, which the kernel takes from the dead.
  */
 export async function collectState(store: ContainerStore): Promise<StateGarbage> {
+  // Where there is nothing to do, nothing is waited for: who collects in a loop would never let anybody else have a turn.
+  await setImmediate();
   // First: what has lost its monitor, and still runs, ends by this.
   const groups = await collectGroups();
   const directories = await collectDirectories(store.root);
