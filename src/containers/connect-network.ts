@@ -12,6 +12,7 @@ import {
   getNetwork,
   prepareNetworks,
   removePorts,
+  reroute,
   type Attachment,
   type NetworkRequest,
   type PublishedPort,
@@ -57,8 +58,8 @@ export async function connectNetwork(
 }
 
 /**
- * Takes a container out of a network: at once if it runs, and for its next starts. One that is gone can be named as it was when
- * the container was made.
+ * Takes a container out of a network: at once if it runs, and for its next starts. What it published there, and its way out, are
+ * then those of another of its networks. One that is gone can be named as it was when the container was made.
  *
  * @throws {WarrenError} `ERR_NOT_ATTACHED`, `ERR_NETWORK_NOT_FOUND`, `ERR_CONTAINER_NOT_FOUND`.
  */
@@ -70,8 +71,9 @@ export async function disconnectNetwork(root: string, nameOrId: string, network:
     const left = withoutNetwork(networking, found ? isNetwork(found) : (word) => word === network);
     const isThere = found !== undefined && isMember(container.id, found.name);
     if (found && isThere && connection) {
-      await disconnectContainer(found, container.id);
+      const gone = await disconnectContainer(found, container.id);
       leaveHosts(root, found.name, container.id);
+      await reroute(gone, { pid: connection.pid });
     } else if (!left) throw notAttached(record.name, network);
     if (left) write(container, { ...record, networking: left });
   });

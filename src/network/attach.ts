@@ -4,7 +4,6 @@ import {
   links,
   type NetworkNamespace,
   openNetlink,
-  routes,
   type NetlinkSocket,
   openNetworkNamespace,
 } from '../netlink/index.js';
@@ -14,7 +13,7 @@ import { detachOne } from './detach.js';
 import type { Endpoint, PublishedPort } from './endpoint.js';
 import { canPublish, type NetworkPlan } from './prepare.js';
 import { publishPorts } from './publish.js';
-import type { NetworkRecord } from './record.js';
+import { hasDefaultRoute, isWayOut } from './reroute.js';
 
 /** A container's interface in a network. */
 export interface Attachment {
@@ -77,10 +76,6 @@ export async function attachAll(
   }
 }
 
-function isWayOut({ internal, subnets }: NetworkRecord): boolean {
-  return !internal && subnets.some(({ gateway }) => gateway !== undefined);
-}
-
 /** On the first network that can. */
 async function publish(plan: NetworkPlan, done: Endpoint[]): Promise<void> {
   if (plan.publish.length === 0) return;
@@ -95,10 +90,6 @@ async function firstFreeInterface(inside: NetlinkSocket): Promise<number> {
   let index = 0;
   while (names.has(`eth${index}`)) index++;
   return index;
-}
-
-async function hasDefaultRoute(inside: NetlinkSocket): Promise<boolean> {
-  return (await routes(inside, { table: 'main' })).some(({ dst }) => dst === 'default');
 }
 
 function toAttachment(endpoint: Endpoint, plan: NetworkPlan): Attachment {

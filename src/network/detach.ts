@@ -42,9 +42,10 @@ export function endpointsOfContainer(container: string): Endpoint[] {
 /**
  * Takes a container out of one network; its interface goes.
  *
+ * @returns Its place there, as it was.
  * @throws {WarrenError} `ERR_NOT_ATTACHED`
  */
-export async function disconnectContainer(record: NetworkRecord, container: string): Promise<void> {
+export async function disconnectContainer(record: NetworkRecord, container: string): Promise<Endpoint> {
   const endpoint = findEndpoint(record.name, container);
   if (!endpoint) {
     throw new WarrenError(
@@ -54,6 +55,7 @@ export async function disconnectContainer(record: NetworkRecord, container: stri
     );
   }
   await detachOne(endpoint, { deleteDevice: true });
+  return endpoint;
 }
 
 /** The record goes first: what is left then, if this process is killed, is known to be garbage. */

@@ -296,6 +296,24 @@ test('what connectNetwork() and disconnectNetwork() change is so at the next sta
   );
 });
 
+test('who is taken out of the network that led out, and published, goes out and publishes by another', async () => {
+  const web = await run({ name: 'mover', networks: ['lab', 'other'], publish: ['8194:80'] });
+  const server = await serve(pidOf(web), 80);
+  const gateways = async () => inside(web, 'ip route | sed -n "s/^default via \\([0-9.]*\\).*/\\1/p"');
+  assert.equal(await gateways(), '10.90.0.1');
+  await disconnectNetwork(root, 'mover', 'lab');
+  assert.equal(await gateways(), '10.91.0.1');
+  assert.deepEqual(portsOf(web.id), [{ hostPort: 8194, containerPort: 80, protocol: 'tcp' }]);
+  assert.equal(ask(outside.pid, '198.51.100.1', 8194), 'from 198.51.100.2');
+  await connectNetwork(root, 'mover', { network: 'lab' });
+  assert.equal(await gateways(), '10.91.0.1');
+  await disconnectNetwork(root, 'mover', 'lab');
+  await disconnectNetwork(root, 'mover', 'other');
+  assert.equal(await gateways(), '');
+  assert.deepEqual(portsOf(web.id), []);
+  await server.end();
+});
+
 test('publishContainerPorts() and unpublishContainerPorts() change what its next starts publish too', async () => {
   const web = await run({ name: 'trader', networks: ['lab'], publish: ['8191:80'] });
   const [random] = await publishContainerPorts(root, 'trader', parsePortSpec('82'));
