@@ -96,23 +96,26 @@ static int open_id(const char *digits) {
   return open_by_handle_at(FD_NSFS_ROOT, &wanted.handle, O_RDONLY | O_CLOEXEC);
 }
 
-/* "12/fd/7" → the network namespace of that socket. The caller compares: the process may be another by now. */
-static int open_socket_namespace(const char *path) {
-  char *end;
-  long pid = strtol(path, &end, 10);
-  if (strncmp(end, "/fd/", 4) != 0) {
-    errno = EINVAL;
-    return -1;
-  }
+/* The network namespace of a socket of a process. The caller compares: the process may be another by now. */
+static int open_network_of(long pid, long fd) {
   int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (pidfd < 0) return -1;
-  int copy = (int)syscall(SYS_pidfd_getfd, pidfd, strtol(end + 4, NULL, 10), 0);
+  int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
   int namespace = copy < 0 ? -1 : ioctl(copy, SIOCGSKNS);
   int error = errno;
   close(pidfd);
   if (copy >= 0) close(copy);
   errno = error;
   return namespace;
+}
+
+/* "12/fd/7" */
+static int open_socket_namespace(const char *path) {
+  char *end;
+  long pid = strtol(path, &end, 10);
+  if (strncmp(end, "/fd/", 4) == 0) return open_network_of(pid, strtol(end + 4, NULL, 10));
+  errno = EINVAL;
+  return -1;
 }
 
 /* Looks before it opens: at the end of a path of somebody else's there may be anything by now, a FIFO or a device. */
@@ -426,10 +429,20 @@ static napi_value open_process(napi_env env, napi_callback_info info) {
   return make_int(env, fd);
 }
 
+/* openSocketNamespace(pid, fd) → a descriptor, close-on-exec, of the network namespace of that socket. */
+static napi_value open_namespace_of_socket(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  get_arguments(env, info, 2, arguments);
+  int fd = open_network_of(get_int(env, arguments[0]), get_int(env, arguments[1]));
+  if (fd < 0) return throw_errno(env, "SIOCGSKNS", errno);
+  return make_int(env, fd);
+}
+
 void register_namespace(napi_env env, napi_value exports) {
   set_function(env, exports, "openProcess", open_process);
   set_function(env, exports, "inspectNamespaces", inspect_namespaces);
   set_function(env, exports, "namespaceId", namespace_id);
   set_function(env, exports, "listNamespaces", list_namespaces);
+  set_function(env, exports, "openSocketNamespace", open_namespace_of_socket);
   set_function(env, exports, "unmountNamespace", unmount_namespace);
 }

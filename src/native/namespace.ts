@@ -21,6 +21,8 @@ export interface NamespaceAddon {
   listNamespaces(): Buffer | null;
   /** The 64-bit id of a namespace by its file; null where the kernel does not tell it (before 6.18). */
   namespaceId(path: string): bigint | null;
+  /** A descriptor, close-on-exec, of the network namespace of a socket: descriptor `fd` of a process. */
+  openSocketNamespace(pid: number, fd: number): number;
   /** Unmounts exactly the mount of that namespace; EINVAL when something else is there. */
   unmountNamespace(path: string, inode: number): void;
 }

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { invalid, quote } from '../../errors.js';
 import { didYouMean } from '../../kernel/nearest.js';
 import { type CommandContext, defineCommand } from '../command.js';
@@ -214,31 +215,35 @@ const handlers: Readonly<Record<Action, Handler>> = {
   async show(words, { json }) {
     const [target = 'self'] = expect('show', words, 0, 1);
     const { readNetns } = await netns();
-    const { findNetnsView, readNetnsViews } = await import('../netns/places.js');
+    const { findNetnsView, openView, readNetnsViews } = await import('../netns/places.js');
     const views = await readNetnsViews();
     const view = await findNetnsView(target, views);
+    const { inode, names, container, processes } = view;
     const { peersOf } = await import('../netns/peers.js');
-    const snapshot = await readNetns({ path: view.path ?? '' }, view.processes);
-    const peers = await peersOf(view, views);
     const { parametersOf, parameterLine } = await import('../netns/parameters.js');
-    const parameters = await parametersOf(view);
-    if (json === true) {
-      const { inode, names, container, processes } = view;
-      printJson({ inode, names, container, processes, peers, ...snapshot, parameters });
+    const fd = openView(view);
+    try {
+      const snapshot = await readNetns({ fd }, processes);
+      const peers = await peersOf(view, views);
+      const parameters = await parametersOf(view, fd);
+      if (json === true) {
+        printJson({ inode, names, container, processes, peers, ...snapshot, parameters });
+        return 0;
+      }
+      const { section, snapshotText, processLine } = await import('../netns/text.js');
+      const texts = new Map(peers.map(({ ifindex, text }) => [ifindex, text]));
+      writeText(
+        STDOUT,
+        [
+          snapshotText(snapshot, texts),
+          section('Parameters that differ from a fresh namespace', parameters.map(parameterLine)),
+          section('Processes', processes.map(processLine)),
+        ].join(''),
+      );
       return 0;
+    } finally {
+      closeSync(fd);
     }
-    const { section, snapshotText } = await import('../netns/text.js');
-    const texts = new Map(peers.map(({ ifindex, text }) => [ifindex, text]));
-    writeText(STDOUT, snapshotText(snapshot, texts));
-    writeText(
-      STDOUT,
-      section('Parameters that differ from a fresh namespace', parameters.map(parameterLine)),
-    );
-    writeText(
-      STDOUT,
-      `Processes\n${view.processes.length === 0 ? '  none\n' : `  ${view.processes.join(' ')}\n`}`,
-    );
-    return 0;
   },
 
   async peer(words, { json }) {
@@ -255,11 +260,21 @@ const handlers: Readonly<Record<Action, Handler>> = {
   async wire(words, values) {
     const [target = ''] = expect('wire', words, 1, 1, 'TARGET');
     const { carryOutWire, netnsNames, planWire } = await netns();
-    const { findNetnsView, readNetnsViews } = await import('../netns/places.js');
-    const { inode, path = '' } = await findNetnsView(target, await readNetnsViews());
+    const { findNetnsView, openView, readNetnsViews } = await import('../netns/places.js');
+    const view = await findNetnsView(target, await readNetnsViews());
+    const { inode, place } = view;
+    const path = place && 'path' in place ? place.path : undefined;
+    if (values.plan === true && path === undefined) {
+      throw invalid(
+        'ERR_WIRE',
+        `Cannot write commands for ${quote(target)}`,
+        'only a socket keeps it: there is no file that ip(8) and nsenter(1) could enter it by',
+        'leave out --plan',
+      );
+    }
     const { bridge, gateway, address, device, 'host-device': hostDevice, 'no-nat': noNat } = values;
     const steps = planWire({
-      shownAs: netnsNames().includes(target) ? { name: target } : { path },
+      shownAs: netnsNames().includes(target) ? { name: target } : { path: path ?? '' },
       hostDevice: hostDevice ?? `wire${inode}`.slice(0, 15),
       nat: noNat !== true,
       ...(bridge === undefined ? {} : { bridge }),
@@ -267,9 +282,16 @@ const handlers: Readonly<Record<Action, Handler>> = {
       ...(address === undefined ? {} : { address }),
       ...(device === undefined ? {} : { device }),
     });
-    if (values.plan === true)
+    if (values.plan === true) {
       writeText(STDOUT, steps.map(({ command, why }) => `# ${why}\n${command}\n`).join(''));
-    else await carryOutWire(steps, { path });
+      return 0;
+    }
+    const fd = openView(view);
+    try {
+      await carryOutWire(steps, { fd });
+    } finally {
+      closeSync(fd);
+    }
     return 0;
   },
 };

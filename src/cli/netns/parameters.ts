@@ -11,11 +11,14 @@ export interface ChangedParameter {
   readonly fresh: string;
 }
 
-/** Empty for one that cannot be opened, or where no namespace can be made to compare with. */
-export async function parametersOf({ path, isOurs }: NetnsView): Promise<ChangedParameter[]> {
-  if (path === undefined) return [];
+/**
+ * Empty where no namespace can be made to compare with.
+ *
+ * @param fd Of the namespace.
+ */
+export async function parametersOf({ isOurs }: NetnsView, fd: number): Promise<ChangedParameter[]> {
   const tools = await sysctlTools();
-  const there = isOurs ? Place.own(tools) : Place.open(path, tools);
+  const there = isOurs ? Place.own(tools) : Place.open(`/proc/self/fd/${fd}`, tools);
   try {
     const fresh = await Place.fresh(tools);
     try {

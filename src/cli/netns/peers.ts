@@ -19,7 +19,7 @@ export interface PeerView {
 
 export async function peersOf(view: NetnsView, views: readonly NetnsView[]): Promise<PeerView[]> {
   const finder = new PeerFinder(
-    views.flatMap(({ inode, path }) => (path === undefined ? [] : [{ inode, path }])),
+    views.flatMap(({ inode, place }) => (place === undefined ? [] : [{ inode, namespace: place }])),
   );
   const networks = listNetworks();
   try {

@@ -7,13 +7,20 @@ import {
   type Namespace,
 } from '../../explore/namespaces/index.js';
 import { getNetwork, listNetworks, endpointsOf, type Endpoint } from '../../network/index.js';
-import { NETNS_DIRECTORY, namespaceInode, netnsNames, netnsPath } from '../../network/netns/index.js';
+import {
+  NETNS_DIRECTORY,
+  namespaceInode,
+  type NamespacePlace,
+  netnsNames,
+  netnsPath,
+  openPlace,
+} from '../../network/netns/index.js';
 
 /** A network namespace, who is in it and who keeps it. */
 export interface NetnsView {
   readonly inode: number;
-  /** A file to open it by; undefined: only a socket, or a mount elsewhere, keeps it. */
-  readonly path: string | undefined;
+  /** What to open it by; undefined: nothing that can be seen, or a mount that no process shows. */
+  readonly place: NamespacePlace['namespace'] | undefined;
   /** Below /run/netns. */
   readonly names: readonly string[];
   readonly processes: readonly number[];
@@ -40,7 +47,7 @@ export async function readNetnsViews(): Promise<NetnsView[]> {
       const called = names.get(inode) ?? [];
       return {
         inode,
-        path: pathOf(namespace, called),
+        place: placeOf(namespace, called, namespaces),
         names: called,
         processes,
         namespace,
@@ -72,15 +79,42 @@ export function allEndpoints(): Endpoint[] {
   return listNetworks().flatMap(({ name }) => endpointsOf(getNetwork(name).name));
 }
 
-function pathOf({ processes: [pid], holders }: Namespace, names: readonly string[]): string | undefined {
-  if (names[0] !== undefined) return `${NETNS_DIRECTORY}/${names[0]}`;
-  if (pid !== undefined) return `/proc/${pid}/ns/net`;
+function placeOf(
+  { inode, processes: [pid], holders }: Namespace,
+  names: readonly string[],
+  all: readonly Namespace[],
+): NetnsView['place'] {
+  if (names[0] !== undefined) return { path: `${NETNS_DIRECTORY}/${names[0]}` };
+  if (pid !== undefined) return { path: `/proc/${pid}/ns/net` };
   for (const holder of holders) {
-    if (holder.kind === 'descriptor') return `/proc/${holder.pid}/fd/${holder.fd}`;
-    if (holder.kind === 'thread') return `/proc/${holder.pid}/task/${holder.tid}/ns/net`;
-    if (holder.kind === 'mount' && holder.here) return holder.path;
+    if (holder.kind === 'descriptor') return { path: `/proc/${holder.pid}/fd/${holder.fd}` };
+    if (holder.kind === 'thread') return { path: `/proc/${holder.pid}/task/${holder.tid}/ns/net` };
+    if (holder.kind === 'socket') return { pid: holder.pid, socket: holder.fd };
+    if (holder.kind !== 'mount') continue;
+    if (holder.here) return { path: holder.path };
+    // By a process there whose root is that of its mount namespace.
+    const path = all
+      .find((each) => each.type === 'mnt' && each.inode === holder.mountNamespace)
+      ?.processes.map((each) => `/proc/${each}/root${holder.path}`)
+      .find((each) => namespaceInode(each) === inode);
+    if (path !== undefined) return { path };
   }
   return undefined;
+}
+
+/**
+ * @returns A descriptor, for the caller to close.
+ * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`
+ */
+export function openView({ inode, place }: NetnsView): number {
+  const fd = place && openPlace({ inode, namespace: place });
+  if (fd !== undefined) return fd;
+  throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot open the network namespace ${inode}`, {
+    kind: 'not-found',
+    why: place
+      ? 'it has ended, or is not yours to look at'
+      : 'only a mount keeps it, in a mount namespace without a process that sees it',
+  });
 }
 
 /**

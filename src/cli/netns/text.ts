@@ -1,7 +1,9 @@
-/** Snapshots of network namespaces, for people. Pure. */
+/** Snapshots of network namespaces, for people. */
+import { readFileSync } from 'node:fs';
 import type { Link } from '../../netlink/index.js';
 import type { NetnsSnapshot } from '../../network/netns/index.js';
 import type { Peer } from '../../network/netns/index.js';
+import { addressLine, ruleLine } from './lines.js';
 
 export interface PeerText {
   readonly device: string;
@@ -34,17 +36,11 @@ export function snapshotText(snapshot: NetnsSnapshot, peers: ReadonlyMap<number,
         `${device.ifindex}: ${device.ifname} ${deviceFacts(device)}`,
         ...snapshot.addresses
           .filter(({ ifindex }) => ifindex === device.ifindex)
-          .map(({ local, prefixlen }) => `   ${local}/${prefixlen}`),
+          .map((address) => `   ${addressLine(address, device.ifname)}`),
         ...(peers.has(device.ifindex) ? [`   other end: ${peers.get(device.ifindex)}`] : []),
       ]),
     ),
-    section(
-      'Policy rules',
-      snapshot.rules.map(
-        ({ family, priority, src, dst, table, action }) =>
-          `${priority}: from ${src}${dst === undefined ? '' : ` to ${dst}`} ${action}${table === undefined ? '' : ` ${table}`}${family === 'inet6' ? ' (IPv6)' : ''}`,
-      ),
-    ),
+    section('Policy rules', snapshot.rules.map(ruleLine)),
     ...[...tables].map(([table, lines]) => section(`Routes, table ${table}`, lines)),
     section(
       'Neighbours',
@@ -116,6 +112,15 @@ export function snapshotText(snapshot: NetnsSnapshot, peers: ReadonlyMap<number,
 
 function ownerText(process: { readonly pid: number; readonly command: string } | undefined): string {
   return process ? `${printable(process.command)} (${process.pid})` : '';
+}
+
+/** @returns `1234 sleep`; the number alone of one that has ended. */
+export function processLine(pid: number): string {
+  try {
+    return `${pid} ${printable(readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd())}`;
+  } catch {
+    return String(pid);
+  }
 }
 
 export function section(title: string, lines: readonly string[]): string {

@@ -1,5 +1,5 @@
-import { closeSync, openSync } from 'node:fs';
-import { nsidOf, openNetlink } from '../../netlink/index.js';
+import { closeSync } from 'node:fs';
+import { type NetworkNamespace, nsidOf, openNetlink, openNetworkNamespace } from '../../netlink/index.js';
 import type { Namespace } from './namespace.js';
 
 /**
@@ -13,10 +13,10 @@ export async function readNetnsids(namespaces: readonly Namespace[]): Promise<Ma
   try {
     for (const namespace of namespaces) {
       if (namespace.type !== 'net') continue;
-      const path = pathOf(namespace);
-      if (path === undefined) continue;
+      const place = placeOf(namespace);
+      if (place === undefined) continue;
       try {
-        const fd = openSync(path, 'r');
+        const fd = openNetworkNamespace(place);
         try {
           const nsid = await nsidOf(socket, { fd });
           if (nsid !== undefined) found.set(namespace.inode, nsid);
@@ -33,12 +33,13 @@ export async function readNetnsids(namespaces: readonly Namespace[]): Promise<Ma
   return found;
 }
 
-function pathOf({ processes: [pid], holders }: Namespace): string | undefined {
-  if (pid !== undefined) return `/proc/${pid}/ns/net`;
+function placeOf({ processes: [pid], holders }: Namespace): NetworkNamespace | undefined {
+  if (pid !== undefined) return { pid };
   for (const holder of holders) {
-    if (holder.kind === 'mount' && holder.here) return holder.path;
-    if (holder.kind === 'descriptor') return `/proc/${holder.pid}/fd/${holder.fd}`;
-    if (holder.kind === 'thread') return `/proc/${holder.pid}/task/${holder.tid}/ns/net`;
+    if (holder.kind === 'mount' && holder.here) return { path: holder.path };
+    if (holder.kind === 'descriptor') return { path: `/proc/${holder.pid}/fd/${holder.fd}` };
+    if (holder.kind === 'thread') return { path: `/proc/${holder.pid}/task/${holder.tid}/ns/net` };
+    if (holder.kind === 'socket') return { pid: holder.pid, socket: holder.fd };
   }
   return undefined;
 }

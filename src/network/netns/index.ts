@@ -11,6 +11,6 @@ export {
   netnsPath,
   removeNetns,
 } from './named.js';
-export { type NamespacePlace, type Peer, PeerFinder } from './peers.js';
+export { type NamespacePlace, openPlace, type Peer, PeerFinder } from './peers.js';
 export { type NetnsSnapshot, readNetns, type SocketView } from './snapshot.js';
 export { carryOutWire, planWire, type WireOptions, type WireStep } from './wire.js';

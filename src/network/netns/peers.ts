@@ -1,5 +1,5 @@
 /** The other end of a veth pair: by the number of its namespace and its index, never by name. */
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import {
   type Link,
   link,
@@ -8,14 +8,15 @@ import {
   nsidOf,
   openNetlink,
   type NetlinkSocket,
+  type NetworkNamespace,
   openNetworkNamespace,
 } from '../../netlink/index.js';
 
 /** A namespace that an end may be in. */
 export interface NamespacePlace {
   readonly inode: number;
-  /** A file to open it by: `/proc/7/ns/net`, `/run/netns/blue`. */
-  readonly path: string;
+  /** To open it by: `/proc/7/ns/net`, `/run/netns/blue`, a socket in it. */
+  readonly namespace: Exclude<NetworkNamespace, { readonly fd: number }>;
 }
 
 export interface Peer {
@@ -25,6 +26,19 @@ export interface Peer {
   readonly bridge?: string;
 }
 
+/** @returns A descriptor, for the caller to close. Undefined: it has ended, or another one is there by now. */
+export function openPlace({ namespace, inode }: NamespacePlace): number | undefined {
+  let fd: number;
+  try {
+    fd = openNetworkNamespace(namespace);
+  } catch {
+    return undefined;
+  }
+  if (fstatSync(fd).ino === inode) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
 /** Namespaces held open, to ask about several devices. */
 export class PeerFinder {
   readonly #open: { readonly place: NamespacePlace; readonly fd: number; socket?: NetlinkSocket }[] = [];
@@ -32,11 +46,8 @@ export class PeerFinder {
   /** Those that are gone by now are left out. */
   constructor(places: readonly NamespacePlace[]) {
     for (const place of places) {
-      try {
-        this.#open.push({ place, fd: openNetworkNamespace({ path: place.path }) });
-      } catch {
-        // It has ended.
-      }
+      const fd = openPlace(place);
+      if (fd !== undefined) this.#open.push({ place, fd });
     }
   }
 

@@ -3,7 +3,7 @@
  * outside. The same list is shown as the commands that a person would type, and carried out by netlink.
  */
 import { closeSync } from 'node:fs';
-import { invalid } from '../../errors.js';
+import { invalid, quote } from '../../errors.js';
 import {
   addAddressRequest,
   addLinkRequest,
@@ -66,17 +66,22 @@ export function planWire(options: WireOptions): WireStep[] {
   const { bridge = 'wire0', device = 'eth0', hostDevice, shownAs, nat = true } = options;
   for (const name of [bridge, device, hostDevice]) checkInterfaceName(name);
   const { gateway, address, length, subnet } = readAddresses(options);
+  const there = shellWord('name' in shownAs ? shownAs.name : shownAs.path);
   const inside = (args: string): string =>
-    'name' in shownAs ? `ip -n ${shownAs.name} ${args}` : `nsenter --net=${shownAs.path} ip ${args}`;
-  const there = 'name' in shownAs ? shownAs.name : shownAs.path;
+    'name' in shownAs ? `ip -n ${there} ${args}` : `nsenter --net=${there} ip ${args}`;
+  const [bridgeWord, hostWord, deviceWord] = [bridge, hostDevice, device].map(shellWord) as [
+    string,
+    string,
+    string,
+  ];
   const steps: WireStep[] = [
     {
-      command: `ip link add ${bridge} type bridge`,
+      command: `ip link add ${bridgeWord} type bridge`,
       why: 'a switch, that all containers are plugged into',
       run: onHost(addLinkRequest({ kind: 'bridge', ifname: bridge }), ['EEXIST']),
     },
     {
-      command: `ip addr add ${gateway}/${length} dev ${bridge}`,
+      command: `ip addr add ${gateway}/${length} dev ${bridgeWord}`,
       why: 'the host’s own place on it, which is the containers’ gateway',
       run: async (place) => {
         const { ifindex } = await link(place.host, bridge);
@@ -84,12 +89,12 @@ export function planWire(options: WireOptions): WireStep[] {
       },
     },
     {
-      command: `ip link set ${bridge} up`,
+      command: `ip link set ${bridgeWord} up`,
       why: 'switch it on',
       run: onHost(setLinkRequest(bridge, { up: true })),
     },
     {
-      command: `ip link add ${hostDevice} type veth peer name ${device} netns ${there}`,
+      command: `ip link add ${hostWord} type veth peer name ${deviceWord} netns ${there}`,
       why: 'a cable with two ends: one here, one in the namespace',
       run: async (place) =>
         onHost(
@@ -101,7 +106,7 @@ export function planWire(options: WireOptions): WireStep[] {
         )(place),
     },
     {
-      command: `ip link set ${hostDevice} master ${bridge} up`,
+      command: `ip link set ${hostWord} master ${bridgeWord} up`,
       why: 'plug this end into the bridge',
       run: async (place) => {
         const { ifindex } = await link(place.host, bridge);
@@ -114,7 +119,7 @@ export function planWire(options: WireOptions): WireStep[] {
       run: inThere(setLinkRequest('lo', { up: true })),
     },
     {
-      command: inside(`addr add ${address}/${length} dev ${device}`),
+      command: inside(`addr add ${address}/${length} dev ${deviceWord}`),
       why: 'the container’s address',
       run: async (place) => {
         const { ifindex } = await link(place.inside, device);
@@ -122,7 +127,7 @@ export function planWire(options: WireOptions): WireStep[] {
       },
     },
     {
-      command: inside(`link set ${device} up`),
+      command: inside(`link set ${deviceWord} up`),
       why: 'switch its end on',
       run: inThere(setLinkRequest(device, { up: true })),
     },
@@ -137,7 +142,17 @@ export function planWire(options: WireOptions): WireStep[] {
 
 function natSteps(bridge: string, subnet: string): WireStep[] {
   const name = { family: 'ip', table: 'warren_wire' } as const;
-  const rule = `ip saddr ${subnet} oifname != "${bridge}" masquerade`;
+  const comment = `${bridge} ${subnet}`;
+  // A string of nft(8) ends at its quote, and one that ends in * is the beginning of a name.
+  if (/["*\\]/.test(bridge))
+    throw invalid(
+      'ERR_WIRE',
+      `Cannot translate what comes from a bridge of the name ${quote(bridge)}`,
+      'nft(8) cannot write it',
+      'take another --bridge, or --no-nat',
+    );
+  const rule = `ip saddr ${subnet} oifname != "${bridge}" masquerade comment "${comment}"`;
+  const ruleset = `table ip warren_wire { chain postrouting { type nat hook postrouting priority srcnat; ${rule}; }; }`;
   return [
     {
       command: 'sysctl -w net.ipv4.ip_forward=1',
@@ -145,7 +160,7 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
       run: async () => void ensureForwarding(new Set(['inet'])),
     },
     {
-      command: `nft 'table ip warren_wire { chain postrouting { type nat hook postrouting priority srcnat; ${rule}; }; }'`,
+      command: `nft ${shellWord(ruleset)}`,
       why: 'what leaves has the host’s address, so that answers find back',
       run: async () => {
         const socket = openNetlink('netfilter');
@@ -154,7 +169,7 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
             if (error instanceof NetlinkError && error.errno === 'ENOENT') return [];
             throw error;
           });
-          if (rules.some(({ comment }) => comment === `${bridge} ${subnet}`)) return;
+          if (rules.some((each) => each.comment === comment)) return;
           await nft.commit(socket, [
             nft.addTable(name),
             nft.addChain({
@@ -167,7 +182,7 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
             nft.addRule({
               ...name,
               chain: 'postrouting',
-              comment: `${bridge} ${subnet}`,
+              comment,
               expressions: [
                 ...nft.matchPrefix('ip', 'ip saddr', subnet),
                 ...nft.match('meta oifname', bridge, '!='),
@@ -239,4 +254,8 @@ function readAddresses({ gateway: given = '10.200.1.1/24', address: wanted }: Wi
       `it is not in ${formatBlock(block)}, or the gateway’s`,
     );
   return { gateway, address, length: block.length, subnet: formatBlock(block) };
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -305,7 +305,10 @@ function homeOf(uid: number, root: string): string {
   return configureUser({ user: String(Math.min(uid, 2_147_483_647)) }, root, undefined).home;
 }
 
-/** As `ip netns exec` does: files of /etc/netns/NAME are shown in place of those in /etc. Undefined: it has no name. */
+/**
+ * As `ip netns exec` does: files of /etc/netns/NAME are shown in place of those in /etc. One that /etc has not, or has as
+ * a directory, is left out: ip warns of it and goes on. Undefined: it has no name.
+ */
 function netnsFiles(path: string): { source: string; target: string }[] | undefined {
   if (!/^(?:\/var)?\/run\/netns\/[^/]+$/.test(path)) return undefined;
   const folder = join('/etc/netns', basename(path));
@@ -315,5 +318,12 @@ function netnsFiles(path: string): { source: string; target: string }[] | undefi
   } catch {
     return [];
   }
-  return names.map((name) => ({ source: join(folder, name), target: join('/etc', name) }));
+  const isFolder = (file: string): boolean | undefined =>
+    statSync(file, { throwIfNoEntry: false })?.isDirectory();
+  return names
+    .map((name) => ({ source: join(folder, name), target: join('/etc', name) }))
+    .filter(({ source, target }) => {
+      const there = isFolder(target);
+      return there !== undefined && there === isFolder(source);
+    });
 }
