@@ -274,7 +274,11 @@ os.system("ip link add in0 type veth peer name out0 netns ${process.pid}"); tell
 setns(before, "net"); os.close(before)`);
 
   const inner = inodeOf(innerName);
-  interface Peer { device: string; peer: string; namespace: number }
+  interface Peer {
+    device: string;
+    peer: string;
+    namespace: number;
+  }
   const peers = (text: string): string[][] =>
     (JSON.parse(text) as Peer[]).map(({ device, peer, namespace }) => [device, peer, String(namespace)]);
   const [outerInode, own] = [inodeOf(namespaceOf('net', outer.pid)), inodeOf(namespaceOf('net'))].map(String);
@@ -377,6 +381,58 @@ test('warren netns show says scope and flags of addresses, marks and devices of 
   child.stdin.end();
   await ended;
   ours('rm', 'told');
+});
+
+test('warren netns show says of inet, unix, packet and netlink sockets of another namespace which process has them, as ss does', async () => {
+  theirs('add', 'diag');
+  const script = `
+import socket, sys
+kept = [socket.socket(), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM), socket.socket(socket.AF_UNIX)]
+kept[0].bind(("0.0.0.0", 0)); kept[0].listen()
+kept[1].bind(("::", 0))
+kept[2].bind("\\0warren-diag"); kept[2].listen()
+kept.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(0x0806)))
+kept.append(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)); kept[-1].bind((0, 1))
+print(*[each.fileno() for each in kept], flush=True); sys.stdin.read()`;
+  const child = spawn('nsenter', ['--net=/run/netns/diag', 'python3', '-c', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  interface Socket {
+    inode: number;
+    portid?: number;
+    process?: { pid: number; command: string };
+  }
+  const shown = JSON.parse(ours('show', '--json', 'diag')) as Record<string, Socket[]>;
+  const said = (key: string): string[] =>
+    (shown[key] ?? []).map(({ inode, process: owner }) => `${inode} ${owner?.command} ${owner?.pid}`).sort();
+  const ss = (families: string, inode: RegExp): string[] =>
+    oracle('ss', ['-N', 'diag', '-anHpe', ...families.split(' ')])
+      .stdout.trim()
+      .split('\n')
+      .filter((line) => line.includes('users:'))
+      .map((line) => {
+        const [, command, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(line) ?? [];
+        return `${inode.exec(line)?.[1]} ${command} ${pid}`;
+      })
+      .sort();
+  assert.deepEqual(said('sockets'), ss('-t -u', /ino:(\d+)/));
+  assert.deepEqual(said('unixSockets'), ss('-x', /@warren-diag (\d+)/));
+  assert.deepEqual(said('packetSockets'), ss('-0', /ino:(\d+)/));
+  for (const [key, count] of Object.entries({ sockets: 2, unixSockets: 1, packetSockets: 1 })) {
+    assert.equal(said(key).length, count, key);
+    for (const line of said(key)) assert.match(line, new RegExp(` python3 ${child.pid ?? 0}$`));
+  }
+  // ss tells no inode of netlink sockets; it has the process and the port.
+  const routing = shown['netlinkSockets']?.find(({ process: owner }) => owner?.pid === child.pid);
+  assert.match(
+    oracle('ss', ['-N', 'diag', '-f', 'netlink', '-anH']).stdout,
+    new RegExp(`${routing?.portid ?? 'none'}`),
+  );
+  const ended = once(child, 'exit');
+  child.stdin.end();
+  await ended;
+  ours('rm', 'diag');
 });
 
 /** What ip and nft say of a machine with a namespace `blue`: but for what differs at each run. */
