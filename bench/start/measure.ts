@@ -2,6 +2,8 @@ export interface Subject {
   readonly name: string;
   /** One start, to its exit. Rejects when the command did not end well: a failure is fast, and would look good. */
   once(): Promise<void>;
+  /** What belongs to it and is not timed. */
+  after?(): Promise<void>;
 }
 
 export interface Summary {
@@ -32,6 +34,7 @@ export async function measureRounds(
       const began = performance.now();
       await subject.once();
       const took = performance.now() - began;
+      await subject.after?.();
       if (round >= 0) times.get(subject)?.push(took);
     }
     onRound?.(round + 1);
