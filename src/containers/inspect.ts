@@ -216,11 +216,11 @@ export interface InspectedMount {
 /** What the options ask for; the mounts that every container has are not listed, as in docker. */
 export function mountsOf({ volumes = [], mounts = [] }: StoredOptions): InspectedMount[] {
   return parseMounts({ volumes, mounts }).map(
-    ({ type, source = '', target, readOnly = false, propagation = 'rprivate' }) => ({
+    ({ type, source = '', target, readOnly = false, propagation = 'rprivate', idmap }) => ({
       Type: type,
       Source: source,
       Destination: target,
-      Mode: readOnly ? 'ro' : '',
+      Mode: [...(readOnly ? ['ro'] : []), ...(idmap === true ? ['idmap'] : [])].join(','),
       RW: !readOnly,
       Propagation: type === 'bind' ? propagation : '',
     }),

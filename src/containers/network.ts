@@ -311,6 +311,7 @@ function bindFile(source: string, target: string, readOnly: boolean): BindMount 
     recursive: false,
     recursiveReadOnly: false,
     propagation: 'rprivate',
+    idMapped: false,
     readOnly,
     noexec: false,
     nosuid: true,

@@ -86,6 +86,8 @@ export interface BindMount extends MountFlags {
   readonly recursive: boolean;
   readonly recursiveReadOnly: boolean;
   readonly propagation: Propagation;
+  /** Its owners go through the map of the container's user namespace. */
+  readonly idMapped: boolean;
 }
 
 export interface FileSystemMount extends MountFlags {

@@ -293,8 +293,8 @@ describe('planContainer()', () => {
         is('own-mounts'),
         is('clone'),
         is('map-ids'),
-        is('release'),
         is('open-user-namespace'),
+        is('release'),
         is('scratch'),
         is('layer'),
         is('overlay'),
@@ -305,6 +305,44 @@ describe('planContainer()', () => {
         is('pivot'),
       );
       assert.equal(find(stepsOf(mapped), 'enter').userNamespace, 'new');
+    });
+
+    test('changes the ids of volumes once the map is written, and before the process goes on and mounts them', () => {
+      const steps = stepsOf({
+        ...mapped,
+        mounts: [bindMount(), bindMount({ target: 'b', idMapped: true })],
+      });
+      assertOrder(
+        steps,
+        is('open-source'),
+        is('clone'),
+        is('map-ids'),
+        is('open-user-namespace'),
+        is('map-volume'),
+        is('release'),
+        is('bind'),
+      );
+      assert.deepEqual(
+        steps.flatMap((step) => (step.op === 'map-volume' ? [step.index] : [])),
+        [1],
+      );
+    });
+
+    test('changes the ids of volumes before a user namespace that exists is joined, which takes the right to', () => {
+      assertOrder(
+        stepsOf({
+          ...mapped,
+          namespaces: namespaces({ user: { from: 'path', path: '/proc/1/ns/user' } }),
+          mounts: [bindMount({ idMapped: true })],
+        }),
+        is('open-namespace'),
+        is('open-source'),
+        is('own-mounts'),
+        is('map-volume'),
+        is('join-namespace'),
+        is('clone'),
+        is('bind'),
+      );
     });
 
     test('gives the layer’s files to the outer id of their owner, and what is not mapped to nobody', () => {

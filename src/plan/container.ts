@@ -175,7 +175,11 @@ function beforeClone(config: ContainerConfig, facts: HostFacts, made: MadeRoot):
     ...(made.by === 'launcher' ? [...openSources(config), { op: 'own-mounts' } as const] : []),
     // Once in a user namespace that exists, the launcher no longer has the rights of its caller.
     ...(made.by === 'launcher' && userNamespaceOf(config) === 'joined'
-      ? [...made.steps, { op: 'detach-root', backstage: backstageMounts(made.steps) } as const]
+      ? [
+          ...mapVolumes(config),
+          ...made.steps,
+          { op: 'detach-root', backstage: backstageMounts(made.steps) } as const,
+        ]
       : []),
     ...order.map(([kind]): Step => ({ op: 'join-namespace', kind })),
     ...(config.timeOffsets && !timeInside(config, facts)
@@ -333,20 +337,27 @@ function layerContent(layer: Layer, index: number, userXattr: boolean, stored: b
   ];
 }
 
-function userNamespace({ idMap, userNetwork }: ContainerConfig, made: MadeRoot): Step[] {
+function userNamespace(config: ContainerConfig, made: MadeRoot): Step[] {
+  const { idMap, userNetwork } = config;
   return [
     ...(idMap ? [{ op: 'map-ids', ...idMap } as const] : []),
     // It enters the user namespace as the root that is mapped now; when the command begins, its network is there.
     ...(userNetwork ? [{ op: 'user-network', network: userNetwork } as const] : []),
+    // Before the process inside goes on and mounts them.
+    ...(made.by === 'launcher' ? [{ op: 'open-user-namespace' } as const, ...mapVolumes(config)] : []),
     { op: 'release' },
-    ...(made.by === 'launcher'
-      ? [{ op: 'open-user-namespace' } as const, ...made.steps, { op: 'hand-over-root' } as const]
-      : []),
+    ...(made.by === 'launcher' ? [...made.steps, { op: 'hand-over-root' } as const] : []),
   ];
 }
 
 function openSources({ mounts }: ContainerConfig): Step[] {
   return binds(mounts).map(({ mount, index }): Step => ({ op: 'open-source', mount, index }));
+}
+
+function mapVolumes({ mounts }: ContainerConfig): Step[] {
+  return binds(mounts)
+    .filter(({ mount }) => mount.idMapped)
+    .map(({ mount, index }): Step => ({ op: 'map-volume', mount, index }));
 }
 
 function binds(

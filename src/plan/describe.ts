@@ -185,6 +185,11 @@ export function describeStep(step: Step): StepDescription {
       };
     case 'receive-root':
       return { what: 'take the root over', why: 'a descriptor of a mount needs no path' };
+    case 'map-volume':
+      return {
+        what: `change the ids of the volume source ${step.mount.source}`,
+        why: 'with the rights over its file system, and before it is mounted: its owners go through the container’s map',
+      };
     case 'open-source':
       return {
         what: `open the volume source ${step.mount.source}`,

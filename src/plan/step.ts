@@ -46,6 +46,8 @@ export type Step =
   | ({ readonly op: 'map-ids' } & IdMapping)
   | { readonly op: 'user-network'; readonly network: UserNetwork }
   | { readonly op: 'open-user-namespace' }
+  /** Of a volume whose source is open. */
+  | { readonly op: 'map-volume'; readonly mount: BindMount; readonly index: number }
   | { readonly op: 'hand-over-root' }
   | { readonly op: 'detach-root'; readonly backstage: number }
   | { readonly op: 'release' }

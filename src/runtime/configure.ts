@@ -27,7 +27,7 @@ import {
 import { configureDevices } from './devices.js';
 import type { Host } from './host.js';
 import type { LayerKeep } from './machine-root.js';
-import { configureMounts } from './mounts.js';
+import { checkIdMapped, configureMounts } from './mounts.js';
 import type { ContainerOptions } from './options.js';
 import { configureSysctls } from './sysctls.js';
 import { configureUserNetwork } from './user-network/configure.js';
@@ -97,6 +97,8 @@ export async function configure(
   const user = configureUser(options, rootfs?.path ?? '/', idMap);
   const env = configureEnvironment(options, user, hostname);
   const capabilities = configureCapabilities(options, host, idMap !== undefined);
+  const mounts = configureMounts(options);
+  checkIdMapped(mounts, idMap !== undefined, host.uid);
   const confined = !privileged && options.systemPathsUnconfined !== true;
 
   return {
@@ -117,7 +119,7 @@ export async function configure(
       user,
       root,
       readOnlyRoot: options.readOnly ?? false,
-      mounts: [...binds, ...configureMounts(options)],
+      mounts: [...binds, ...mounts],
       writableSystem: privileged,
       shmBytes: options.shmSize === undefined ? DEFAULT_SHM_BYTES : parseSize(options.shmSize, 'shm size'),
       devices: configureDevices(options),

@@ -33,6 +33,7 @@ export function describeFailure(
             : undefined;
   if (step?.op === 'exec') return commandError(step, errno);
   if (call?.op === 'helper') return helperError(call.path, errno, note);
+  if (step?.op === 'map-volume') return idMapError(step, errno);
   if (step?.op === 'user-network') return userNetworkError(step, call?.op === 'companion', errno, note);
   const where =
     step === undefined
@@ -50,6 +51,27 @@ export function describeFailure(
           strangerRemedy(plan, errno) ??
           (joins ? undefined : 'see what is done there, and why: add --plan')),
     syscall,
+    errno,
+  });
+}
+
+/** Of mount_setattr(2): what the kernel says of MOUNT_ATTR_IDMAP. */
+function idMapError({ mount: { source, recursive } }: StepOf<'map-volume'>, errno: string): WarrenError {
+  const below = recursive ? ', or one mounted below it,' : '';
+  const unable = errno === 'EINVAL' || errno === 'EOPNOTSUPP';
+  return new WarrenError('ERR_MOUNT_IDMAP', `Cannot change the ids of the volume ${quote(source)}`, {
+    kind: unable ? 'unsupported' : kindOf(errno),
+    why: `mount_setattr failed with ${errno}: ${
+      unable
+        ? `its file system${below} cannot be mounted with ids changed`
+        : errno === 'EPERM'
+          ? `the caller has no rights over its file system${below} or the ids are changed already`
+          : meaning(errno)
+    }`,
+    fix: unable
+      ? `leave "idmap" out, and give the files to the container’s ids${recursive ? '; or mount it without what lies below it: --mount …,bind-nonrecursive,idmap' : ''}`
+      : 'run as root of the machine, or leave "idmap" out and give the files to the container’s ids',
+    syscall: 'mount_setattr',
     errno,
   });
 }

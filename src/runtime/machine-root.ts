@@ -297,6 +297,7 @@ function bindFile(path: string): BindMount {
     recursive: false,
     recursiveReadOnly: true,
     propagation: 'rprivate',
+    idMapped: false,
     readOnly: true,
     noexec: false,
     nosuid: false,

@@ -54,7 +54,7 @@ export function checkMountSpec(spec: MountSpec, given: string = JSON.stringify(s
     refuseFields(spec, ['tmpfsSize', 'tmpfsMode'], given);
     return { ...spec, source: checkMountSource(spec.source, given), target };
   }
-  refuseFields(spec, ['source', 'nonRecursive', 'recursiveReadOnly'], given);
+  refuseFields(spec, ['source', 'nonRecursive', 'recursiveReadOnly', 'idmap'], given);
   if (spec.type !== 'tmpfs') refuseFields(spec, ['tmpfsSize', 'tmpfsMode'], given);
   const { tmpfsMode, tmpfsSize } = spec;
   if (tmpfsMode !== undefined && !(Number.isInteger(tmpfsMode) && tmpfsMode >= 0 && tmpfsMode <= 0o7777)) {

@@ -41,11 +41,35 @@ function configureBind(spec: MountSpec): BindMount {
     recursive: spec.nonRecursive !== true && stats.isDirectory(),
     recursiveReadOnly: spec.recursiveReadOnly ?? true,
     propagation: spec.propagation ?? 'rprivate',
+    idMapped: spec.idmap ?? false,
     readOnly,
     noexec: spec.noexec ?? false,
     nosuid: spec.nosuid ?? false,
     nodev: spec.nodev ?? false,
   };
+}
+
+/**
+ * Both are what the kernel would say with fewer words, or not at all.
+ *
+ * @throws {WarrenError} `ERR_MOUNT_IDMAP`.
+ */
+export function checkIdMapped(mounts: readonly ConfiguredMount[], isMapped: boolean, uid: number): void {
+  const mount = mounts.find((each) => each.kind === 'bind' && each.idMapped);
+  if (mount?.kind !== 'bind' || (isMapped && uid === 0)) return;
+  throw new WarrenError('ERR_MOUNT_IDMAP', `Cannot change the ids of the volume ${quote(mount.source)}`, {
+    ...(uid === 0
+      ? {
+          kind: 'invalid-argument',
+          why: 'the container has no user namespace, and its ids are the caller’s',
+          fix: 'map its ids, as in --uidmap 0:100000:65536, or leave "idmap" out',
+        }
+      : {
+          kind: 'permission-denied',
+          why: `only whoever has CAP_SYS_ADMIN where its file system was mounted may, and the caller is user ${uid}`,
+          fix: 'run as root, or leave "idmap" out; your own files are root’s in the container as it is',
+        }),
+  });
 }
 
 function lookAtSource(source: string): Stats {

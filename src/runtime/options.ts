@@ -31,6 +31,11 @@ export interface MountSpec {
   readonly recursiveReadOnly?: boolean;
   /** Default `rprivate`. */
   readonly propagation?: 'private' | 'rprivate' | 'slave' | 'rslave' | 'shared' | 'rshared';
+  /**
+   * `bind`, with mapped ids (`uidMap`), as root: owners are shown through the container's map, so what is 0's on disk is root's in
+   * the container, and what it writes is 0's on disk. With the mounts below the source. Default false.
+   */
+  readonly idmap?: boolean;
   readonly noexec?: boolean;
   readonly nosuid?: boolean;
   readonly nodev?: boolean;
@@ -92,7 +97,7 @@ export interface ContainerOptions {
   readonly home?: boolean;
   /** Limit of the copy-on-write layer, which lives in memory. Default: the kernel's for tmpfs (half of memory). */
   readonly storageSize?: Size;
-  /** docker's `-v`: `SRC:DST[:ro,rw,z,Z,rslave,…]`. */
+  /** docker's `-v`: `SRC:DST[:ro,rw,z,Z,rslave,…]`, and podman's `idmap`. */
   readonly volumes?: readonly string[];
   readonly mounts?: readonly (MountSpec | string)[];
   /** docker's `--tmpfs`: `PATH[:size=64m,mode=1777,ro,noexec,…]`. */

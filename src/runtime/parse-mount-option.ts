@@ -21,12 +21,17 @@ const keys = [
   'bind-propagation',
   'bind-nonrecursive',
   'bind-recursive',
+  'idmap',
   'tmpfs-size',
   'tmpfs-mode',
   'consistency',
 ] as const;
 
 type Key = (typeof keys)[number];
+
+/** Those that may stand alone. */
+const switches: readonly Key[] = ['readonly', 'bind-nonrecursive', 'idmap'];
+
 type Fields = ReadonlyMap<Key, string>;
 
 /** Go's `strconv.ParseBool`, which docker reads these with. */
@@ -60,6 +65,8 @@ export function parseMountOption(text: string): MountSpec {
     target,
     ...optional('source', fields.get('source')),
     ...(flag(fields, 'readonly', text) ? { readOnly: true } : {}),
+    // Podman's; it may be followed by ranges there.
+    ...(flag(fields, 'idmap', text) ? { idmap: true } : {}),
     ...(type === 'tmpfs' ? tmpfsDefaults : {}),
     ...bindFields(fields, type, text),
     ...optional(
@@ -82,8 +89,7 @@ function parseFields(text: string): Fields {
     const name = keyAliases.get(word) ?? word;
     const key = keys.find((known) => known === name);
     if (key === undefined) throw unknownKey(word, text);
-    // A key alone is a switch.
-    if (equals < 0 && key !== 'readonly' && key !== 'bind-nonrecursive') {
+    if (equals < 0 && !switches.includes(key)) {
       throw badMount(text, `${quote(word)} has no value`, `write ${word}=VALUE`);
     }
     const value = equals < 0 ? 'true' : field.slice(equals + 1);

@@ -19,6 +19,24 @@ test('parseVolume() reads source, target, access and propagation', () => {
   assert.equal(parseVolume('/src://a/./b//:ro').target, '/a/b');
 });
 
+test('idmap is a word of -v and a switch of --mount, for what is bound only', () => {
+  assert.equal(parseVolume('/a:/b:idmap').idmap, true);
+  assert.deepEqual(parseVolume('/a:/b:ro,idmap,rslave'), {
+    type: 'bind',
+    source: '/a',
+    target: '/b',
+    readOnly: true,
+    idmap: true,
+    propagation: 'rslave',
+  });
+  assert.equal(parseVolume('/a:/b').idmap, undefined);
+  assert.equal(parseMountOption('type=bind,src=/a,dst=/b,idmap').idmap, true);
+  assert.equal(parseMountOption('type=bind,src=/a,dst=/b,idmap=false').idmap, undefined);
+  for (const text of ['type=tmpfs,dst=/b,idmap', 'type=bind,src=/a,dst=/b,idmap=uids=0-1-2'])
+    assert.throws(() => parseMountOption(text), refused, text);
+  assert.throws(() => parseVolume('/a:/b:idmap=uids=0-1-2'), refused);
+});
+
 test('parseVolume() refuses a relative or "..", or missing source or target, and the root', () => {
   const wrong = [
     '',

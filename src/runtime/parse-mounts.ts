@@ -29,7 +29,7 @@ export function parseMounts(options: Pick<ContainerOptions, 'mounts' | 'volumes'
 }
 
 /**
- * docker's `-v SRC:DST[:OPTIONS]`: `ro` or `rw`, and a propagation. Unlike docker's, a missing source is an error: a slip of the pen should not become an empty directory.
+ * docker's `-v SRC:DST[:OPTIONS]`: `ro` or `rw`, a propagation, and podman's `idmap`. Unlike docker's, a missing source is an error: a slip of the pen should not become an empty directory.
  *
  * @throws {WarrenError} `ERR_MOUNT_SPEC`.
  */
@@ -70,12 +70,14 @@ export function parseTmpfs(text: string): MountSpec {
 function parseVolumeWords(words: string, given: string): Partial<MountSpec> {
   const access = new Set<string>();
   const propagation = new Set<MountSpec['propagation']>();
+  let idmap = false;
   for (const word of words.split(',')) {
     const found = propagations.find((name) => name === word);
     if (found !== undefined) propagation.add(found);
     else if (word === 'ro' || word === 'rw') access.add(word);
+    else if (word === 'idmap') idmap = true;
     else if (!ignoredVolumeWords.includes(word)) {
-      const known = ['ro', 'rw', ...propagations, ...ignoredVolumeWords];
+      const known = ['ro', 'rw', 'idmap', ...propagations, ...ignoredVolumeWords];
       throw badMount(
         given,
         `there is no option ${quote(word)}`,
@@ -88,6 +90,7 @@ function parseVolumeWords(words: string, given: string): Partial<MountSpec> {
   const [chosen] = propagation;
   return {
     ...(access.has('ro') ? { readOnly: true } : {}),
+    ...(idmap ? { idmap } : {}),
     ...(chosen === undefined ? {} : { propagation: chosen }),
   };
 }

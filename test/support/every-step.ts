@@ -2,7 +2,7 @@ import { planContainer, planRoot } from '../../src/plan/container.js';
 import { planExec } from '../../src/plan/exec.js';
 import type { Step } from '../../src/plan/step.js';
 import { slirpNetwork } from '../../src/runtime/user-network/arguments.js';
-import { containerConfig, everyConfig, facts } from './plan-config.js';
+import { bindMount, containerConfig, everyConfig, facts } from './plan-config.js';
 
 /** At least one step of each kind. */
 export function everyStep(): Step[] {
@@ -23,6 +23,7 @@ export function everyStep(): Step[] {
     ...steps,
     ...exec.steps,
     ...(first ? planRoot(first.config, first.facts).steps : []),
+    { op: 'map-volume', mount: bindMount({ idMapped: true }), index: 0 },
     {
       op: 'map-ids',
       uid: [{ inside: 0, outside: 100_000, length: 65_536 }],

@@ -31,6 +31,7 @@ export function bindMount(changes: Partial<BindMount> = {}): BindMount {
     recursive: true,
     recursiveReadOnly: true,
     propagation: 'rprivate',
+    idMapped: false,
     readOnly: false,
     noexec: false,
     nosuid: false,

@@ -39,7 +39,7 @@ export const runOptionTable = {
     short: 'v',
     placeholder: 'SRC:DST[:OPTS]',
     complete: 'file',
-    help: "show the host's SRC at DST; OPTS: ro, rw, rslave, …",
+    help: "show the host's SRC at DST; OPTS: ro, rw, rslave, idmap, …",
     group: 'Root file system',
   },
   mount: {

@@ -50,13 +50,14 @@ const idmappedSince: Readonly<Record<string, string>> = {
   btrfs: '5.15',
   f2fs: '5.18',
   erofs: '5.19',
-  overlay: '5.19',
   ntfs3: '5.15',
   squashfs: '6.2',
   tmpfs: '6.3',
   cephfs: '6.7',
   ceph: '6.7',
   hugetlbfs: '6.9',
+  // Its layers can; what it shows cannot.
+  overlay: 'none',
   nfs: 'none',
   nfs4: 'none',
   cifs: 'none',
@@ -135,7 +136,7 @@ export function adviseVolume(
     advice.push(`an idmapped mount is not possible: ${fsType ?? ''} cannot be mounted with ids changed`);
   else
     advice.push(
-      `or leave the files alone and mount it with ids changed (${fsType ?? ''}, Linux ≥ ${since}): mount --bind -o X-mount.idmap=…; see mount(8)`,
+      `or leave the files alone and show them with ids changed (${fsType ?? ''}, Linux ≥ ${since}), as root: warren run -v ${word}:…:idmap`,
     );
   return advice;
 }

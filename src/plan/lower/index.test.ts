@@ -138,6 +138,22 @@ describe('lower()', () => {
     ]);
   });
 
+  test('changes the ids of a volume by the user namespace, with what is mounted below it unless that is left out', () => {
+    for (const recursive of [true, false]) {
+      const calls = callsOf({
+        op: 'map-volume',
+        mount: bindMount({ idMapped: true, recursive }),
+        index: 3,
+      });
+      assert.equal(calls.length, 1);
+      const [mount, , flags, attributes] = calls[0]!.args;
+      assert.deepEqual(mount, { slot: 'source-3' });
+      assert.equal(((flags as number) & c.AT_RECURSIVE) !== 0, recursive);
+      const { struct } = attributes as { struct: { u64: unknown }[] };
+      assert.deepEqual([struct[0]?.u64, struct[3]?.u64], [c.MOUNT_ATTR_IDMAP, { slot: 'user-namespace' }]);
+    }
+  });
+
   test('gives each propagation its bit, recursive by its "r"', () => {
     const call = (propagation: StepOf<'bind'>['mount']['propagation']): SystemCall =>
       callsOf({ op: 'open-source', mount: bindMount({ propagation }), index: 0 })[1]!;

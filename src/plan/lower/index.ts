@@ -40,6 +40,8 @@ export function lower(step: Step): readonly Call[] {
       return userNetwork(step);
     case 'open-user-namespace':
       return outside.openUserNamespace();
+    case 'map-volume':
+      return mounts.mapVolume(step);
     case 'hand-over-root':
       return outside.handOverRoot();
     case 'detach-root':

@@ -43,6 +43,15 @@ export function openSource({ mount: spec, index }: StepOf<'open-source'>): Call[
   ];
 }
 
+/**
+ * Only while it is mounted nowhere, and by whoever has the rights over the file system: see mount_setattr(2). The new process, which
+ * has the same descriptor, waits for its ids meanwhile.
+ */
+export function mapVolume({ mount: { recursive }, index }: StepOf<'map-volume'>): Call[] {
+  const attributes = mountAttributes(c.MOUNT_ATTR_IDMAP, 0, 0, slot('user-namespace'));
+  return [setAttributes(slot(`source-${index}`), attributes, { recursive })];
+}
+
 export function bind({ mount: { target, file }, index }: StepOf<'bind'>): Call[] {
   const name = `source-${index}`;
   return [...attachBelowRoot(name, target, file), call('close', [slot(name)])];

@@ -88,6 +88,7 @@ function bind(source: string, target: string, file: boolean): BindMount {
     recursive: true,
     recursiveReadOnly: false,
     propagation: 'rprivate',
+    idMapped: false,
     readOnly: false,
     noexec: false,
     nosuid: false,
