@@ -54,7 +54,8 @@ describe('describeFailure()', () => {
   });
 
   test('has words for every step and every errno that Linux knows', () => {
-    for (const step of everyStep().filter(({ op }) => op !== 'exec' && op !== 'user-network')) {
+    const own = ['exec', 'user-network', 'map-volume'];
+    for (const step of everyStep().filter(({ op }) => !own.includes(op))) {
       for (const errno of ['EPERM', 'ENOENT', 'EINVAL', 'ENOSYS', 'ENOSPC', 'EIO', 'ENOTDIR'] as const) {
         const failure = { op: 0, errno: constants.errno[errno] };
         const error = describeFailure({ steps: [step] }, encodedAs(0, lower(step)), failure);
@@ -62,6 +63,19 @@ describe('describeFailure()', () => {
         assert.match(error.message, new RegExp(`step 1 of 1, .+${errno} \\(.+\\)$`));
         assert.doesNotMatch(`${error.message} ${error.fix ?? ''}`, /undefined|\[object|NaN/);
       }
+    }
+  });
+
+  test('tells why the ids of a volume are not changed: the file system, or the rights over it', () => {
+    const step = everyStep().find(({ op }) => op === 'map-volume') ?? assert.fail('there is none');
+    for (const [errno, kind, why] of [
+      ['EINVAL', 'unsupported', /its file system.* cannot be mounted with ids changed/],
+      ['EPERM', 'permission-denied', /no rights over its file system/],
+      ['ENOSYS', 'unsupported', /ENOSYS/],
+    ] as const) {
+      const error = failing(step, errno, 'mount_setattr');
+      assert.deepEqual([error['code'], error['kind'], error['errno']], ['ERR_MOUNT_IDMAP', kind, errno]);
+      assert.match(error.message, why);
     }
   });
 
