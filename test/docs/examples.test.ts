@@ -69,7 +69,16 @@ async function withState<T>(use: (env: NodeJS.ProcessEnv) => Promise<T>): Promis
   }
 }
 
-const pages = ['library.md', 'library-containers.md', 'netlink.md', 'networks.md', 'sysctl.md'];
+const pages = [
+  'library.md',
+  'library-containers.md',
+  'netlink.md',
+  'networks.md',
+  'sysctl.md',
+  'namespaces.md',
+  'capabilities.md',
+  'ids.md',
+];
 const examples = pages.flatMap((page) => examplesOf(page).map((example) => ({ page, ...example })));
 
 test('the pages on the library have examples that print', () => {
