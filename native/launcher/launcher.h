@@ -105,6 +105,9 @@ long run_companion(struct machine *machine, const char *path, const char *const 
 int mend_companion(struct machine *machine);
 void end_companion(struct machine *machine);
 
+/* trace.c: returns once the process is traced. */
+long run_tracer(int records, int32_t traced, const uint8_t *watched);
+
 /* remove.c: removes a tree, however deep. ENOTEMPTY or EACCES, say, where some of it would not go. */
 long remove_tree(int directory, const char *path);
 

@@ -176,6 +176,8 @@ static long execute(struct machine *machine, const struct op *op) {
       return run_helper(machine, (const char *)(uintptr_t)a[0], (const void *)(uintptr_t)a[1]);
     case OP_COMPANION:
       return run_companion(machine, (const char *)(uintptr_t)a[0], (const char *const *)(uintptr_t)a[1], (int)a[2], (int)a[3]);
+    case OP_TRACE:
+      return run_tracer((int)a[0], (int32_t)a[1], (const uint8_t *)(uintptr_t)a[2]);
     case OP_REMOVE:
       return remove_tree((int)a[0], (const char *)(uintptr_t)a[1]);
     default:

@@ -62,8 +62,10 @@ enum op_code {
   OP_HAND_OVER = 15, /* in that child: leave the process inside (pidfd args[0], channel args[1]) to the monitor. Does not return. */
   OP_HELPER = 16,   /* execute the program args[0] with argv args[1], and wait for it: helper.c */
   OP_REMOVE = 17,   /* remove the tree args[1] below directory args[0] */
-  OP_COMPANION = 18 /* execute args[0] with argv args[1] beside the command, to its end; goes on when it writes to its
+  OP_COMPANION = 18, /* execute args[0] with argv args[1] beside the command, to its end; goes on when it writes to its
                        descriptor args[2]; args[3]: 1 = start it again if it dies: companion.c */
+  OP_TRACE = 19 /* from its execve on, write a struct trace_record to descriptor args[0] for each call of process args[1], and
+                   of all that it starts, that fails with EPERM or EACCES or is in the set args[2]: trace.c. Closes args[0] */
 };
 
 struct op {
@@ -103,6 +105,24 @@ enum message_type {
   MSG_FREEZE = 22,    /* a = 1: freeze, 0: thaw */
   MSG_PLAN = 23       /* the next run, and the policy for it, are those of the plan in the file "plan", which is removed */
 };
+
+#define TRACE_NAME 16
+#define TRACE_POINTERS 3
+#define TRACE_MEMORY 256
+#define TRACE_WATCHED 128 /* bytes of the set: a bit for each system call number */
+
+struct trace_record {
+  int32_t tid;
+  uint32_t arch; /* AUDIT_ARCH_… */
+  uint64_t nr;
+  int64_t result;
+  uint64_t args[6];
+  uint8_t name[TRACE_NAME]; /* what the process calls itself */
+  uint32_t length[TRACE_POINTERS]; /* how much of memory[] could be read */
+  uint32_t reserved;
+  uint8_t memory[TRACE_POINTERS][TRACE_MEMORY]; /* what the first arguments point to, if they are addresses */
+};
+_Static_assert(sizeof(struct trace_record) == 872, "src/explore/capabilities/trace-records.ts");
 
 struct message {
   uint32_t type;

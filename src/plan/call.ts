@@ -153,6 +153,14 @@ export type Call =
       /** Absolute. */
       readonly path: string;
     }
+  | {
+      /** From its execve on, records of the process's refused calls go to `records`, which is closed here. */
+      readonly op: 'trace';
+      readonly records: SlotRef;
+      readonly pid: SlotRef;
+      /** A bit for each system call number whose calls are all to be recorded: 128 bytes. */
+      readonly watched: Uint8Array;
+    }
   | { readonly op: 'label'; readonly label: string };
 
 export type CallOptions = Pick<

@@ -84,6 +84,11 @@ export function describeStep(step: Step): StepDescription {
             ? 'from outside, once; by newuidmap(1) and newgidmap(1), which may map what /etc/subuid and /etc/subgid give'
             : 'from outside, once; without it the new process is nobody (65534)',
       };
+    case 'trace':
+      return {
+        what: 'record the refused calls of the command',
+        why: 'by a tracer outside the container, once the ids are mapped: newuidmap(1) gets no privilege while it is traced',
+      };
     case 'user-network':
       return {
         what: `connect the network by ${step.network.program}`,

@@ -35,6 +35,8 @@ export function formatCall(call: Call, { brief = false }: FormatOptions = {}): s
       return `clone(SIGCHLD), execve(${JSON.stringify(call.path)}, [${call.argv.map((word) => plain(word, brief)).join(', ')}], 0 variables), wait4()`;
     case 'companion':
       return `clone(SIGCHLD), execve(${JSON.stringify(call.path)}, [${call.argv.map((word) => plain(word, brief)).join(', ')}], 0 variables), read(${call.ready})`;
+    case 'trace':
+      return `clone(SIGCHLD), ptrace(PTRACE_SEIZE, ${call.pid.slot})`;
     case 'remove':
       return `unlinkat(AT_FDCWD, ${JSON.stringify(call.path)}, AT_REMOVEDIR), and all that is in it`;
     case 'check':

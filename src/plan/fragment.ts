@@ -143,6 +143,8 @@ export class FragmentEncoder {
         const argv = { struct: [...call.argv, null].map((pointer) => ({ pointer })) };
         return [operand(call.path), operand(argv), call.ready, call.mend ? 1 : 0];
       }
+      case 'trace':
+        return [call.records, call.pid, operand(call.watched)];
       case 'remove':
         return [AT_FDCWD, operand(call.path)];
     }

@@ -28,6 +28,7 @@ export const opCodes = {
   helper: 16,
   remove: 17,
   companion: 18,
+  trace: 19,
 } as const;
 
 /** An op in 32-bit words; both architectures we know are little-endian. */

@@ -45,6 +45,8 @@ export type Step =
     }
   | ({ readonly op: 'map-ids' } & IdMapping)
   | { readonly op: 'user-network'; readonly network: UserNetwork }
+  /** Which calls of the command are refused, and all calls with these numbers, for the descriptor in slot `trace`. */
+  | { readonly op: 'trace'; readonly watched: readonly number[] }
   | { readonly op: 'open-user-namespace' }
   /** Of a volume whose source is open. */
   | { readonly op: 'map-volume'; readonly mount: BindMount; readonly index: number }

@@ -24,6 +24,8 @@ export interface LaunchOptions {
   readonly callerTerminal?: number | undefined;
   /** A pidfd of the process whose namespaces the plan joins. */
   readonly target?: number | undefined;
+  /** What takes the records of a plan that traces. */
+  readonly trace?: number | undefined;
 }
 
 /** The first descriptor the launcher gets besides its own; see native/launcher/plan.h. */
@@ -56,7 +58,7 @@ export class Launch {
   #command = -1;
 
   /** @throws {WarrenError} `ERR_LAUNCH` when the launcher itself cannot be started. */
-  constructor(plan: Plan, { streams, callerTerminal, target }: LaunchOptions) {
+  constructor(plan: Plan, { streams, callerTerminal, target, trace }: LaunchOptions) {
     this.#plan = plan;
     this.running = new Promise((resolve, reject) => (this.#settleRunning = { resolve, reject }));
     this.exited = new Promise((resolve, reject) => (this.#settleExited = { resolve, reject }));
@@ -64,7 +66,7 @@ export class Launch {
     // Whoever looks at one of them only must not be punished for the other.
     this.running.catch(() => undefined);
     this.exited.catch(() => undefined);
-    const extra = Object.entries({ 'caller-terminal': callerTerminal, target }).flatMap(([name, fd]) =>
+    const extra = Object.entries({ 'caller-terminal': callerTerminal, target, trace }).flatMap(([name, fd]) =>
       fd === undefined ? [] : [{ name, fd }],
     );
     this.#encoded = encodeSteps(

@@ -40,10 +40,12 @@ export interface Execution {
   readonly warnings: readonly string[];
   /** A pidfd of the process whose namespaces the plan joins. */
   readonly target?: number;
+  /** What takes the records of a plan that traces. */
+  readonly trace?: number;
 }
 
 /** Carries out a plan whose last step executes a command; returns when that executes. */
-export async function execute(plan: Plan, { id, options, warnings, target }: Execution): Promise<Container> {
+export async function execute(plan: Plan, { id, options, warnings, target, trace }: Execution): Promise<Container> {
   const signals = signalsOf(options);
   const { callerTerminal } = options;
   const streams = await openStreams(options);
@@ -56,7 +58,7 @@ export async function execute(plan: Plan, { id, options, warnings, target }: Exe
   }
   let launch: Launch;
   try {
-    launch = new Launch(plan, { streams: streams.fds, callerTerminal, target });
+    launch = new Launch(plan, { streams: streams.fds, callerTerminal, target, trace });
   } catch (error) {
     streams.closeOurs();
     throw error;

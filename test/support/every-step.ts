@@ -40,6 +40,7 @@ export function everyStep(): Step[] {
       ),
     },
     { op: 'remove-tree', path: '/var/lib/warren/removing/aaaaaaaaaaaa' },
+    { op: 'trace', watched: [0, 90, 1023] },
     { op: 'open-root', path: '/proc/1234/root' },
     { op: 'enter-root' },
     { op: 'take-target', readOnly: true },

@@ -1,10 +1,10 @@
 /** `warren caps why`. */
 import { readFileSync } from 'node:fs';
-import { WarrenError, invalid } from '../../errors.js';
+import { WarrenError, invalid, quote } from '../../errors.js';
+import { openTracer } from '../../explore/capabilities/tracer.js';
 import {
   type Diagnosis,
   type Explanation,
-  type SharedNamespaces,
   containedCapabilities,
   explainRefusals,
   traceRun,
@@ -25,6 +25,7 @@ import { readRunRequest } from '../commands/run-request.js';
 import { parseOptions } from '../options.js';
 import { STDOUT, writeText } from '../output.js';
 import { helpText } from './why-help.js';
+import { flags, isRoot, sharedNamespaces, show } from './why-words.js';
 
 const ownOptions = {
   once: { kind: 'flag', help: 'run the command once only: look, and try no cure', group: 'Options' },
@@ -33,6 +34,13 @@ const ownOptions = {
     placeholder: 'CAP',
     complete: 'capability',
     help: 'also try this one, though it reaches beyond the container',
+    group: 'Options',
+  },
+  by: {
+    kind: 'value',
+    placeholder: 'WAY',
+    complete: ['tracepoint', 'experiment'],
+    help: 'tracepoint: the kernel tells (root, Linux 6.14); experiment: it is tried. Default: what works here',
     group: 'Options',
   },
   json: { kind: 'flag', help: 'print one JSON object', group: 'Options' },
@@ -49,7 +57,7 @@ export async function explainCommand(
     command: 'warren caps why',
     stopAtOperand: true,
   });
-  const { once = false, json = asJson, help = false, try: tries = [], ...values } = parsed.values;
+  const { once = false, json = asJson, help = false, try: tries = [], by, ...values } = parsed.values;
   if (help) {
     writeText(STDOUT, helpText);
     return 0;
@@ -74,14 +82,46 @@ export async function explainCommand(
   const abort = new AbortController();
   const cancel = (signal: NodeJS.Signals): void => abort.abort(interrupted(signal));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, cancel);
-  const explanation = await explainContainer(
-    command,
-    { ...options, signal: abort.signal },
-    once ? 1 : undefined,
-    tries.map(parseCapability),
+  const cancellable = { ...options, signal: abort.signal };
+  const maxRuns = once ? 1 : undefined;
+  const toTry = tries.map(parseCapability);
+  if (chooseWay(by) === 'experiment') {
+    const { experimentText, experimentWith } = await import('./experiment.js');
+    const found = await experimentWith(command, cancellable, maxRuns, toTry);
+    writeText(
+      STDOUT,
+      json ? `${JSON.stringify({ by: 'experiment', ...found })}\n` : experimentText(found, options.user),
+    );
+    return found.diagnoses.length === 0 && found.whole === undefined ? 0 : 1;
+  }
+  const explanation = await explainContainer(command, cancellable, maxRuns, toTry);
+  writeText(
+    STDOUT,
+    json
+      ? `${JSON.stringify({ by: 'tracepoint', ...explanation })}\n`
+      : explanationText(explanation, options.user),
   );
-  writeText(STDOUT, json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation, options.user));
   return explanation.diagnoses.length === 0 ? 0 : 1;
+}
+
+/** The kernel's own word, where it can be had. */
+function chooseWay(by: string | undefined): 'tracepoint' | 'experiment' {
+  if (by === 'tracepoint' || by === 'experiment') return by;
+  if (by !== undefined) {
+    throw invalid(
+      'ERR_USAGE',
+      `Cannot use --by ${quote(by)}`,
+      'there are two ways',
+      'tracepoint, or experiment',
+    );
+  }
+  try {
+    openTracer(nativeSyscallArch(process.arch)).close();
+    return 'tracepoint';
+  } catch (error) {
+    if (error instanceof WarrenError && error.code === 'ERR_TRACE_UNSUPPORTED') return 'experiment';
+    throw error;
+  }
 }
 
 function interrupted(signal: string): WarrenError {
@@ -129,12 +169,6 @@ function availableCapabilities(options: ContainerOptions): ReadonlySet<Capabilit
   const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
   const names = decodeCapabilities(parseCapabilityMask(bounding));
   return new Set(capabilityNames.filter((name) => names.includes(name)));
-}
-
-function sharedNamespaces({ network, pid, ipc, uts, privileged }: ContainerOptions): SharedNamespaces {
-  const isShared = (choice: string | undefined): boolean =>
-    privileged === true || (choice !== undefined && choice !== 'private' && choice !== 'none');
-  return { network: isShared(network), pid: isShared(pid), ipc: isShared(ipc), uts: isShared(uts) };
 }
 
 /** @param user Whom the command runs as, where that is not root. */
@@ -185,7 +219,7 @@ function remedyLines(
   if (hopeless !== undefined) return [`    no --cap-add cures it: ${hopeless}`];
   const lines: string[] = [];
   if (inVain.length > 0) lines.push(`    not cured by ${flags(inVain)}: tried`);
-  if (inVain.length > 0 && user !== undefined && !/^(0|root)(:|$)/.test(user)) {
+  if (inVain.length > 0 && user !== undefined && !isRoot(user)) {
     lines.push(
       `    the command runs as ${show(user)}, whom --cap-add gives nothing: run it as root, or give its file the capability (warren caps file set)`,
     );
@@ -199,13 +233,4 @@ function remedyLines(
   } else if (inVain.length === 0 && likely !== undefined)
     lines.push(`    likely cured by ${flags([likely])}: not tried`);
   return lines;
-}
-
-/** What a process calls itself may hold anything. */
-function show(name: string): string {
-  return /^[\w.+:/@-]+$/.test(name) ? name : JSON.stringify(name);
-}
-
-function flags(names: readonly Capability[]): string {
-  return names.map((name) => `--cap-add ${name.slice('CAP_'.length)}`).join(' ');
 }

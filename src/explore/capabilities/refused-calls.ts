@@ -200,16 +200,27 @@ export class RefusedCalls {
 
 /** The capabilities with which the default filter lets a call through. */
 export function capabilitiesThatOpen(syscall: string, arch: NativeSyscallArch): Capability[] {
-  const isOpen = (capabilities: readonly string[]): boolean =>
-    defaultSeccompPolicy({ arch, capabilities, kernel: [6, 0] }).rules.some(
-      ({ names, conditions, action }) =>
-        names.includes(syscall) && conditions.length === 0 && action === SECCOMP_RET_ALLOW,
-    );
-  if (isOpen([])) return [];
-  const names = capabilityNames.filter((name) => seccompCapabilities.includes(name) && isOpen([name]));
+  if (isOpen(syscall, arch, [])) return [];
+  const names = capabilityNames.filter(
+    (name) => seccompCapabilities.includes(name) && isOpen(syscall, arch, [name]),
+  );
   // The one that means everything comes last.
   return [
     ...names.filter((name) => name !== 'CAP_SYS_ADMIN'),
     ...names.filter((name) => name === 'CAP_SYS_ADMIN'),
   ];
+}
+
+/** Whether the default filter lets a call through at all, if only with some arguments. */
+export function isOpenWithAll(syscall: string, arch: NativeSyscallArch): boolean {
+  return defaultSeccompPolicy({ arch, capabilities: capabilityNames, kernel: [6, 0] }).rules.some(
+    ({ names, action }) => names.includes(syscall) && action === SECCOMP_RET_ALLOW,
+  );
+}
+
+function isOpen(syscall: string, arch: NativeSyscallArch, capabilities: readonly string[]): boolean {
+  return defaultSeccompPolicy({ arch, capabilities, kernel: [6, 0] }).rules.some(
+    ({ names, conditions, action }) =>
+      names.includes(syscall) && conditions.length === 0 && action === SECCOMP_RET_ALLOW,
+  );
 }

@@ -68,7 +68,7 @@ export function openTracer(arch: NativeSyscallArch): Tracer {
     throw new WarrenError('ERR_TRACE_UNSUPPORTED', 'Cannot watch capability checks', {
       kind: 'unsupported',
       why: `tracefs cannot be used (${errno})`,
-      fix: 'run as root, in the first user namespace, on Linux 6.14 or newer with CONFIG_FTRACE',
+      fix: 'run as root, in the first user namespace, on Linux 6.14 or newer with CONFIG_FTRACE; or use --by experiment',
       errno,
       cause: error,
     });

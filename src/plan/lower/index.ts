@@ -30,6 +30,8 @@ export function lower(step: Step): readonly Call[] {
       return cgroup.deviceProgram(step);
     case 'monitor':
       return outside.monitor(step);
+    case 'trace':
+      return outside.trace(step);
     case 'hand-over':
       return outside.handOver();
     case 'clone':

@@ -174,6 +174,15 @@ function mapText(ranges: readonly IdRange[]): string {
   return ranges.map(({ inside, outside, length }) => `${inside} ${outside} ${length}\n`).join('');
 }
 
+/** Bytes of the set in OP_TRACE: TRACE_WATCHED. */
+const watchedBytes = 128;
+
+export function trace({ watched }: StepOf<'trace'>): Call[] {
+  const set = new Uint8Array(watchedBytes);
+  for (const nr of watched) if (nr < watchedBytes * 8) set[nr >> 3] = (set[nr >> 3] ?? 0) | (1 << (nr & 7));
+  return [{ op: 'trace', records: slot('trace'), pid: slot('child'), watched: set }];
+}
+
 /**
  * Lets the process inside go on, once its ids are mapped. EPIPE and ECONNRESET: it has failed before it listened; what failed is in the
  * channel, and supervise passes it on.
