@@ -145,7 +145,9 @@ static __attribute__((noreturn)) void trace(int32_t traced, const uint8_t *watch
     int is_call = signal == (SIGTRAP | 0x80);
     if (event == PTRACE_EVENT_EXEC) started = 1;
     if (is_call) at_call((struct task *)memory, (int32_t)tid, watched);
-    sys(__NR_ptrace, started ? PTRACE_SYSCALL : PTRACE_CONT, tid, 0, event || is_call ? 0 : signal);
+    /* Process 1 of a PID namespace is not stopped by those inside, but for a tracer that hands it the signal. */
+    int hands_over = !event && !is_call && !(signal == SIGSTOP && tid == traced);
+    sys(__NR_ptrace, started ? PTRACE_SYSCALL : PTRACE_CONT, tid, 0, hands_over ? signal : 0);
   }
 }
 

@@ -66,8 +66,8 @@ export class Launch {
     // Whoever looks at one of them only must not be punished for the other.
     this.running.catch(() => undefined);
     this.exited.catch(() => undefined);
-    const extra = Object.entries({ 'caller-terminal': callerTerminal, target, trace }).flatMap(([name, fd]) =>
-      fd === undefined ? [] : [{ name, fd }],
+    const extra = Object.entries({ 'caller-terminal': callerTerminal, target, trace }).flatMap(
+      ([name, fd]) => (fd === undefined ? [] : [{ name, fd }]),
     );
     this.#encoded = encodeSteps(
       plan.steps,

@@ -45,7 +45,10 @@ export interface Execution {
 }
 
 /** Carries out a plan whose last step executes a command; returns when that executes. */
-export async function execute(plan: Plan, { id, options, warnings, target, trace }: Execution): Promise<Container> {
+export async function execute(
+  plan: Plan,
+  { id, options, warnings, target, trace }: Execution,
+): Promise<Container> {
   const signals = signalsOf(options);
   const { callerTerminal } = options;
   const streams = await openStreams(options);

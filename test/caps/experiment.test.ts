@@ -197,3 +197,10 @@ test('by experiment: as an ordinary user, who needs nothing else', async () => {
   const clock = await ask('--', 'date', '-s', '2020-01-01');
   assert.deepEqual(callOf(clock, 'clock_settime').notTried, ['CAP_SYS_TIME']);
 });
+
+test('by experiment: process 1 that stops itself goes on, as it does without a tracer', () => {
+  const { code, stdout } = command(
+    ...(['caps', 'why', '--by', 'experiment', '--', 'sh', '-c', 'kill -STOP $$; exit 0'] as const),
+  );
+  assert.equal(code, 0, stdout);
+});
