@@ -65,6 +65,7 @@ export async function readNetns(
   pids: readonly number[] = [],
 ): Promise<NetnsSnapshot> {
   const fd = openNetworkNamespace(namespace);
+  const before = new Set(socketInodes('self'));
   const open: NetlinkSocket[] = [];
   const socket = (protocol: 'route' | 'netfilter' | 'sock_diag'): NetlinkSocket => {
     const made = openNetlink(protocol, { namespace: { fd } });
@@ -99,8 +100,7 @@ export async function readNetns(
       sockets: await owned(inetSockets),
       unixSockets: await owned(unixSockets),
       packetSockets: await owned(packetSockets),
-      // Those of this reading itself are nobody's.
-      netlinkSockets: (await owned(netlinkSockets)).filter(({ portid }) => portid !== 0),
+      netlinkSockets: withoutOwn(await owned(netlinkSockets), before),
     };
   } finally {
     for (const each of open) each.close();
@@ -127,15 +127,28 @@ function processesOf(pids: readonly number[]): Map<number, { pid: number; comman
   for (const pid of pids) {
     try {
       const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-      for (const name of readdirSync(`/proc/${pid}/fd`)) {
-        const inode = /^socket:\[(\d+)\]$/.exec(unlessGone(`/proc/${pid}/fd/${name}`))?.[1];
-        if (inode !== undefined && !found.has(Number(inode))) found.set(Number(inode), { pid, command });
-      }
+      for (const inode of socketInodes(pid)) if (!found.has(inode)) found.set(inode, { pid, command });
     } catch {
       // It has ended, or is not ours to look at.
     }
   }
   return found;
+}
+
+function socketInodes(pid: number | 'self'): number[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((name) => {
+    const inode = /^socket:\[(\d+)\]$/.exec(unlessGone(`/proc/${pid}/fd/${name}`))?.[1];
+    return inode === undefined ? [] : [Number(inode)];
+  });
+}
+
+/** Without those by which it is being read, which were not there before; nor the kernel's own. */
+function withoutOwn<T extends { readonly inode: number; readonly portid: number }>(
+  sockets: readonly T[],
+  before: ReadonlySet<number>,
+): T[] {
+  const now = new Set(socketInodes('self'));
+  return sockets.filter(({ inode, portid }) => portid !== 0 && (before.has(inode) || !now.has(inode)));
 }
 
 function unlessGone(path: string): string {
