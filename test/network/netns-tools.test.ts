@@ -27,6 +27,10 @@ const theirs = (...args: string[]): string => oracle('ip', ['netns', ...args]).s
 /** Names as either prints them; ip adds the number that we have for it. */
 const namesIn = (text: string): string[] => text.match(/^\S+/gm)?.sort() ?? [];
 
+/** One may be gone between being listed and being looked at: ls complains, and tells of the others. */
+const listDescriptors = (pid: number): string =>
+  oracle('sh', ['-c', `ls -l /proc/${pid}/fd`], { allowFailure: true }).stdout;
+
 /** Each does what the first word says; the other looks. */
 const bothWays = [
   { by: 'warren', make: ours, look: theirs, add: ['add'], rm: ['rm'], ls: ['list'] },
@@ -143,8 +147,7 @@ test('MISSION 2.2: warren netns monitor and ip netns monitor say the same of wha
   // Both watch; stdbuf, since ip keeps its lines back otherwise.
   for (let watching = 0, tries = 0; watching < monitors.length && tries < 200; tries++) {
     watching = 0;
-    for (const { child } of monitors)
-      if (oracle('sh', ['-c', `ls -l /proc/${child.pid ?? 0}/fd`]).stdout.includes('inotify')) watching++;
+    for (const { child } of monitors) if (listDescriptors(child.pid ?? 0).includes('inotify')) watching++;
   }
   for (const [make, rm] of [
     [ours, 'rm'],

@@ -56,7 +56,8 @@ test('lines end as the container’s terminal ends them: in one CR LF', async ()
 });
 
 test('the terminal has the size of the caller’s, and follows it', async () => {
-  const inner = `trap 'stty size' WINCH; stty size; echo ready; while read -r word; do echo "$word"; done; exit 0`;
+  // stty(1) sets rows and columns one after the other: the first signal, which interrupts read, must not be the end.
+  const inner = `trap 'stty size' WINCH; stty size; echo ready; while :; do read -r _ && continue; [ $? -gt 128 ] || exit 0; done`;
   const outer = `stty rows 33 cols 111; tty; '${warrenPath}' run -it --rootfs '${rootfs}' -- sh -c "$INNER"`;
   const session = onTerminal(['sh', '-c', outer], { env: { ...process.env, INNER: inner } });
   const device = (await session.expect(/\/dev\/pts\/\d+/)).trim();

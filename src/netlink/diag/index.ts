@@ -167,12 +167,17 @@ export async function netlinkSockets(
     type: SOCK_DIAG_BY_FAMILY,
     header: { family: AF_NETLINK, protocol: ALL_PROTOCOLS, show: GROUPS, cookie: noCookie },
   });
-  return (await listed(socket, request, netlinkDiagReply, options, true)).map(({ header, attributes }) => ({
-    protocol: header.protocol,
-    portid: header.port,
-    inode: header.inode,
-    groups: groupNumbers(attributes.groups),
-  }));
+  const found = (await listed(socket, request, netlinkDiagReply, options, true)).map(
+    ({ header, attributes }): NetlinkSocketInfo => ({
+      protocol: header.protocol,
+      portid: header.port,
+      inode: header.inode,
+      groups: groupNumbers(attributes.groups),
+    }),
+  );
+  // The kernel lists one that is in a group twice: among all, and among those in groups. Its own have no inode.
+  const first = new Map(found.map((each, index) => [each.inode, index]).toReversed() as [number, number][]);
+  return found.filter(({ inode }, index) => inode === 0 || first.get(inode) === index);
 }
 
 /** Lists; nothing when the kernel has no such sockets, or no way to list them, and `lenient`. */
