@@ -44,6 +44,11 @@ unset NODE_EXTRA_CA_CERTS
 
 failed=
 note() { failed="$failed${failed:+, }$1"; }
+# Which tests failed is told where it happened, and once more at the end, $failures; $report is one file's.
+failing() {
+  note "$1"
+  { step "failed: $1"; sed -n '/failing tests:/,$p' "$report"; } >>"$failures"
+}
 
 if wanted lint; then
   # The build has done it otherwise.
@@ -68,7 +73,10 @@ export TMPDIR
 # Ordinary users of the tests go through it.
 chmod 711 "$TMPDIR"
 before=$TMPDIR.before after=$TMPDIR.after parameters=$TMPDIR.parameters
-trap 'rm -rf "$TMPDIR" "$before" "$after" "$parameters"' EXIT
+report=$TMPDIR.report failures=$TMPDIR.failures
+reporters="--test-reporter=spec --test-reporter-destination=stdout --test-reporter=spec --test-reporter-destination=$report"
+trap 'rm -rf "$TMPDIR" "$before" "$after" "$parameters" "$report" "$failures"' EXIT
+: >"$failures"
 trap 'exit 130' INT
 trap 'exit 143' TERM
 sh scripts/machine-state.sh >"$before"
@@ -79,7 +87,7 @@ if wanted unit; then
   files=$(find build/src -name '*.test.js' | grep -E -e "$pattern" | sort || :)
   # shellcheck disable=SC2086
   if [ -n "$files" ]; then
-    node --test --test-timeout=120000 --test-reporter=spec --test-concurrency=2 $files 8<&- || note 'unit tests'
+    node --test --test-timeout=120000 --test-concurrency=2 $reporters $files 8<&- || failing 'unit tests'
   fi
 fi
 
@@ -92,7 +100,8 @@ if wanted privileged; then
   else
     for file in $files; do
       step "privileged tests: $file"
-      sh scripts/fake-host.sh node --test --test-timeout=180000 --test-reporter=spec "$file" 8<&- || note "$file"
+      # shellcheck disable=SC2086
+      sh scripts/fake-host.sh node --test --test-timeout=180000 $reporters "$file" 8<&- || failing "$file"
     done
   fi
 fi
@@ -117,6 +126,7 @@ if [ -n "$(ls -A "$TMPDIR")" ]; then
 fi
 
 if [ -n "$failed" ]; then
+  cat "$failures"
   step "failed: $failed"
   exit 1
 fi

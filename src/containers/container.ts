@@ -822,13 +822,17 @@ function exitStatus(
   };
 }
 
+/** `PF_EXITING` of the kernel's flags in /proc/PID/stat, proc_pid_stat(5). */
+const EXITING = 0x4;
+
 /** Whether the monitor has told its end, or will as soon as it has reaped it. */
 function hasEnded({ closed, pid }: MonitorConnection, { syscall, errno }: WarrenError): boolean {
-  // In the middle of its exit a process has no namespaces any more.
+  // In the middle of its exit a process has no namespaces any more, and its PID namespace takes nobody in (ENOMEM).
   if (closed || pid === 0 || (syscall === 'setns' && errno === 'ESRCH')) return true;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+    const [state = '', , , , , , flags] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return /^[ZX]/.test(state) || (Number(flags) & EXITING) !== 0;
   } catch {
     return true;
   }

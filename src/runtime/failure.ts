@@ -39,7 +39,7 @@ export function describeFailure(
     step === undefined
       ? 'an unknown step'
       : `step ${index + 1} of ${plan.steps.length}, ${describeStep(step).what}`;
-  const joins = plan.steps.some(({ op: name }) => name === 'join-process');
+  const joins = plan.steps.some(({ op: name }) => name === 'join-process' || name === 'join-namespace');
   return new WarrenError('ERR_STEP', joins ? 'Cannot run the command' : 'Cannot start the container', {
     kind: kindOf(errno),
     why: `${where}: ${syscall === undefined ? '' : `${syscall} failed with `}${errno} (${meaning(errno)})`,

@@ -163,7 +163,7 @@ test('exec() into one that does not run, or is just dying, says so and leaves no
   await container.start();
   const refusals = new Set<string>();
   await leavesNothing(async () => {
-    for (let round = 0; round < 15; round++) {
+    for (let round = 0; round < 60; round++) {
       const victim = await running();
       const outcomes = Promise.allSettled(
         Array.from({ length: 4 }, async () => victim.exec(['true'], { rejectOnFailure: false })),

@@ -365,6 +365,22 @@ test('enter() refuses a process that has ended, one that never was, a file that 
   });
 });
 
+test('enter() of a PID namespace whose first process has ended says so, where the kernel says ENOMEM', async () => {
+  await using held = await holding(`
+unshare("pid")
+pid = os.fork()
+if pid == 0: os._exit(0)
+os.waitpid(pid, 0)`);
+  const path = `/proc/${held.pid}/ns/pid_for_children`;
+  await leavesNothing(async () => {
+    await assert.rejects(run({ path }, undefined, ['true']), {
+      code: 'ERR_ENTER_DENIED',
+      errno: 'ENOMEM',
+      message: /first process of its PID namespace has ended/,
+    });
+  });
+});
+
 test('enter() of a process whose mount namespace is the caller’s, and of one with nothing else to join', async () => {
   await using held = await holding('unshare("uts")');
   const out = await sh(held.pid, undefined, 'readlink /proc/self/ns/uts /proc/self/ns/mnt; pwd');

@@ -43,6 +43,16 @@ export async function explainDenied(
       cause: error,
     });
   }
+  if (syscall === 'clone3' && errno === 'ENOMEM' && joined.some(({ kind }) => kind === 'pid')) {
+    return new WarrenError('ERR_ENTER_DENIED', `Cannot enter ${what}`, {
+      kind: 'conflict',
+      why: 'the first process of its PID namespace has ended: the kernel starts nobody in there any more (pid_namespaces(7))',
+      fix: 'see who holds the namespace still: warren ns leaks',
+      syscall,
+      errno,
+      cause: error,
+    });
+  }
   if (syscall !== 'setns' || (errno !== 'EPERM' && errno !== 'EACCES')) return error;
   const reasons = await findReasons(joined);
   return new WarrenError('ERR_ENTER_DENIED', `Cannot enter ${what}`, {
