@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a command in a fake host: mount, network and PID namespaces of its own, an empty /run, loopback up. Whatever the
-# command leaves there is named, fails the run, and goes with the namespaces.
+# Runs a command in a fake host: mount, network and PID namespaces of its own, an empty /run, loopback up, and control
+# groups of its own, which are its own group's only. Whatever the command leaves there is named, fails the run, and goes.
 #
 #   scripts/fake-host.sh COMMAND [ARG…]
 set -eu
@@ -18,6 +18,46 @@ here=$(dirname "$0")
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -m 755 /run/netns /run/lock
 ip link set lo up
+
+# In each hierarchy a group below the caller's. Of v2 beside it: Warren makes groups beside its own there, for one that
+# has processes can give no controllers to those below it.
+outside=/run/.outside groups=/run/.groups
+fake_host=fake-host-$(cat /proc/sys/kernel/random/uuid)
+: >"$outside" >"$groups"
+sh "$here/own-cgroups.sh" | while read -r version directory; do
+  parent=$directory leaf=
+  if [ "$version" = 2 ]; then
+    leaf=/self
+    # The root has no type.
+    [ ! -e "$directory/cgroup.type" ] || parent=${directory%/*}
+  fi
+  # Of fake hosts that were killed; one that has somebody stays.
+  rmdir "$parent"/fake-host-*/self "$parent"/fake-host-* 2>/dev/null || :
+  group=$parent/$fake_host
+  mkdir -p "$group$leaf" 2>/dev/null || continue
+  # Those of v1 begin empty, and an empty one takes nobody.
+  for file in cpuset.cpus cpuset.mems; do
+    if [ -e "$group/$file" ] && [ ! -s "$group/$file" ]; then cat "$parent/$file" >"$group/$file"; fi
+  done
+  if ! echo 0 2>/dev/null >"$group$leaf/cgroup.procs"; then
+    rmdir "$group$leaf" "$group" 2>/dev/null || :
+    continue
+  fi
+  echo "$directory" >>"$outside"
+  echo "$group" >>"$groups"
+done
+# The loop was another process: what it has joined is to be this one's.
+while read -r group; do
+  if [ -e "$group/self" ]; then group=$group/self; fi
+  echo 0 >"$group/cgroup.procs"
+done <"$groups"
+leave_groups() {
+  while read -r directory; do echo 0 >"$directory/cgroup.procs"; done <"$outside"
+  while read -r group; do
+    find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || :
+    [ ! -e "$group" ] || find "$group" -type d | sed 's/^/left: cgroup /'
+  done <"$groups"
+}
 
 before=$(sh "$here/machine-state.sh")
 code=0
@@ -53,4 +93,5 @@ if [ "$before" != "$after" ]; then
   printf '%s\n' "$after" | diff /run/.before - | sed -n 's/^>/left:/p; s/^</gone:/p'
   code=1
 fi
+leave_groups
 exit "$code"

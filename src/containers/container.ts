@@ -1,90 +1,49 @@
 /** A container that is kept: its life, from any process, through its directory and its monitor. */
-import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { WarrenError, invalid, quote } from '../errors.js';
-import { parseSignal, signalName } from '../kernel/signals.js';
-import { LOCK_EX, LOCK_NB, flock } from '../native/index.js';
-import type { ContainerConfig } from '../plan/config.js';
+import { WarrenError, quote } from '../errors.js';
+import { parseSignal } from '../kernel/signals.js';
 import * as c from '../plan/constants.js';
-import { planContainer, planRoot } from '../plan/container.js';
-import { configure, type Configured, type Keeping } from '../runtime/configure.js';
-import { readHost } from '../runtime/host.js';
+import { planRoot } from '../plan/container.js';
+import type { Configured } from '../runtime/configure.js';
 import type { Container as ExecutedProcess } from '../runtime/container.js';
+import { readHost } from '../runtime/host.js';
 import type { ExitStatus } from '../runtime/options.js';
-import { removeTree } from '../runtime/remove-tree.js';
 import { collectRun, type RunResult } from '../runtime/run.js';
 import { Attachment, type AttachOptions } from './attach.js';
-import { findContainerCgroups } from './cgroups.js';
-import { parseRestartPolicy } from './checked-options.js';
-import { MonitorConnection, PATIENCE_MS, requestError, silent, type RunEnd } from './connection.js';
+import { configureKept } from './configure-kept.js';
+import { requestError, type MonitorConnection, type RunEnd } from './connection.js';
+import type { RootAccess } from './copy.js';
 import { appendEvent, type EventAttributes } from './events.js';
-import { execIn, pausedError, type ExecOptions, type SpawnOptions } from './exec.js';
+import { spawnIn, type ExecOptions, type SpawnOptions } from './exec.js';
+import { exitStatusOf, exitStatusOfRun } from './exit-status.js';
 import {
   type FileLock,
   giveNameBack,
-  isMonitored,
   linkName,
-  linkedName,
   lockContainer,
-  makeStateRoot,
   nameTaken,
-  notFound,
   ownerOfName,
   readRecord,
   recordText,
-  shareDirectory,
   takeName,
   writeWhole,
-  tryOwnDirectory,
 } from './files.js';
-import type { RootAccess } from './copy.js';
-import { holdRoot, idMaps, openRootOf, type ContainerLayer } from './root.js';
-import { updateLimits } from './limits.js';
-import { launchMonitor, type LaunchedRun } from './launch.js';
+import type { LaunchedRun } from './launch.js';
+import { leaveNetworks } from './leave-networks.js';
+import { Liveness, isAlive } from './liveness.js';
 import { logEnd, readLog, type LogEntry, type LogPosition, type ReadLogOptions } from './log/read.js';
 import { checkName } from './names.js';
-import type { ReadyNetwork } from './network.js';
-import { sharedContainer, withoutSharing } from './network-mode.js';
-import { notRunningError } from './not-running.js';
 import type { RemoveOptions, StartContainerOptions, StopOptions, UpdateOptions } from './options.js';
-import type { ContainerRecord, ContainerSnapshot, ContainerState, ContainerStatus } from './record.js';
-import { readRunRecord, writeRunRecord } from './run-record.js';
-import { readSnapshot, readStatus, type MeasuredStatus } from './snapshot.js';
+import { setFrozen } from './pausing.js';
+import type { ContainerRecord, ContainerSnapshot, ContainerStatus } from './record.js';
+import { bury, endByForce, removeFiles } from './removal.js';
+import { holdRoot, idMaps, openRootOf, type ContainerLayer } from './root.js';
+import { readSnapshot } from './snapshot.js';
+import { startRun } from './start-run.js';
+import { updateContainer } from './update.js';
 
 const defaultStopTimeoutMs = 10_000;
-/** For commands that are just being started in it. */
-const JOINING_PATIENCE_MS = 10_000;
-
-/** @param root The state directory. */
-export function keepingOf(
-  root: string,
-  {
-    id,
-    restart,
-    openStdin,
-    autoRemove,
-    log,
-    networking,
-    options,
-  }: Omit<ContainerRecord, 'name' | 'labels' | 'command' | 'createdAt' | 'version'>,
-): Keeping {
-  return {
-    id,
-    layers: { store: join(root, 'containers', id, 'layer'), hidden: root },
-    monitor: {
-      restart: restart.name,
-      mostRestarts: restart.maximumRetries,
-      openInput: openStdin,
-      remove: autoRemove,
-      logBytes: log.maxSizeBytes,
-      logFiles: log.maxFiles,
-      attended: false,
-      network: networking !== undefined || sharedContainer(options) !== undefined,
-    },
-    interfaces: networking?.networks.map((_, index) => `eth${index}`) ?? [],
-  };
-}
 
 /** What `openContainers().create()`, `run()` and `find()` give. */
 export class DetachedContainer {
@@ -94,10 +53,8 @@ export class DetachedContainer {
   readonly directory: string;
 
   readonly #root: string;
+  readonly #live: Liveness;
   #record: ContainerRecord;
-  /** Of the start that this handle made. */
-  #run: LaunchedRun | undefined;
-  #runIsOver = false;
   /** Of a container just made, for its first start. */
   #configured: Configured | undefined;
   readonly #warnings: readonly string[];
@@ -109,6 +66,7 @@ export class DetachedContainer {
     this.#warnings = configured?.warnings ?? [];
     this.id = record.id;
     this.directory = join(root, 'containers', record.id);
+    this.#live = new Liveness(this.directory, () => this.name);
   }
 
   /** What was asked for at its making and has no effect here, one sentence each. */
@@ -127,7 +85,7 @@ export class DetachedContainer {
 
   /** @throws {WarrenError} `ERR_CONTAINER_NOT_FOUND`, `ERR_STATE_DAMAGED`. */
   snapshot(): ContainerSnapshot {
-    return this.#ifThere(() => {
+    return this.#live.ifThere(() => {
       const snapshot = readSnapshot(this.directory, this.id);
       this.#record = snapshot.record;
       return snapshot;
@@ -136,7 +94,7 @@ export class DetachedContainer {
 
   /** @throws {WarrenError} `ERR_CONTAINER_NOT_FOUND`. */
   status(): ContainerStatus {
-    return this.#status();
+    return this.#live.status();
   }
 
   /**
@@ -164,7 +122,7 @@ export class DetachedContainer {
   async stop({ signal, timeoutMs }: StopOptions = {}): Promise<ExitStatus> {
     const { stopSignal = 'SIGTERM', stopTimeoutMs = defaultStopTimeoutMs } = this.#record.options;
     const number = parseSignal(signal ?? stopSignal);
-    const connection = await this.#connect();
+    const connection = await this.#live.connect();
     if (!connection) return this.#exitStatus();
     try {
       const errno = await connection.request(c.MSG_STOP, number, timeoutMs ?? stopTimeoutMs);
@@ -186,11 +144,11 @@ export class DetachedContainer {
    */
   async kill(signal: string | number = 'SIGKILL'): Promise<void> {
     const number = parseSignal(signal);
-    const connection = await this.#connectRunning('signal');
+    const connection = await this.#live.connectRunning('signal');
     try {
       const wanted =
         number === c.SIGKILL || number === parseSignal(this.#record.options.stopSignal ?? 'SIGTERM');
-      await this.#request(connection, 'signal', c.MSG_SIGNAL, number, Number(wanted));
+      await this.#live.request(connection, 'signal', c.MSG_SIGNAL, number, Number(wanted));
       this.#event('kill', { signal: String(number) });
       // As the caller expects of a kill: what comes after it finds it gone.
       if (number !== c.SIGKILL) return;
@@ -204,26 +162,26 @@ export class DetachedContainer {
   async restart(options: StopOptions = {}): Promise<void> {
     await this.stop(options);
     // A container that is removed when it ends is gone now.
-    await this.#untilLetGo();
+    await this.#live.untilLetGo();
     await this.start();
     this.#event('restart');
   }
 
   /** Freezes its processes. @throws {WarrenError} `ERR_CONTAINER_NOT_RUNNING`, `ERR_CONTAINER_PAUSED`, `ERR_FREEZER`. */
   async pause(): Promise<void> {
-    await this.#freeze(true);
+    await setFrozen(this.#live, true);
     this.#event('pause');
   }
 
   async unpause(): Promise<void> {
-    await this.#freeze(false);
+    await setFrozen(this.#live, false);
     this.#event('unpause');
   }
 
   /** Waits until it has ended and no restart policy starts it again. For one that does not run: how it ended last. */
   async wait({ signal }: { readonly signal?: AbortSignal } = {}): Promise<ExitStatus> {
-    if (this.#run) return this.#waitForRun(this.#run, signal);
-    const connection = await this.#connect();
+    if (this.#live.run) return this.#waitForRun(this.#live.run, signal);
+    const connection = await this.#live.connect();
     if (!connection) return this.#exitStatus();
     const abort = (): void => connection.close();
     signal?.addEventListener('abort', abort, { once: true });
@@ -246,12 +204,12 @@ export class DetachedContainer {
     const lock = await lockContainer(this.directory, this.name);
     try {
       if (force) {
-        if (this.#isMonitored()) await this.#end();
-      } else if (isAlive(await this.#settled())) throw running(this.name, 'remove');
-      await this.#bury();
+        if (this.#live.isMonitored()) await endByForce(this.#live);
+      } else if (isAlive(await this.#live.settled())) throw running(this.name, 'remove');
+      await bury(this.directory);
       // Also of one whose record cannot be read.
-      if (this.#record.networking || this.#record.createdAt === '') await this.#detachNetworks();
-      await this.#removeFiles();
+      if (this.#record.networking || this.#record.createdAt === '') await leaveNetworks(this.#root, this.id);
+      await removeFiles(this.#root, this.id, this.#live, () => this.#event('destroy'));
     } finally {
       lock.release();
     }
@@ -285,64 +243,15 @@ export class DetachedContainer {
    * @throws {WarrenError} `ERR_LIMIT` and what else limits are refused with, `ERR_LIMIT_REFUSED`, `ERR_CGROUP_UNAVAILABLE`,
    *   `ERR_RESTART_POLICY`.
    */
-  async update({ limits: change, restart, sysctls }: UpdateOptions): Promise<void> {
-    const policy = typeof restart === 'string' ? parseRestartPolicy(restart) : restart;
+  async update(options: UpdateOptions): Promise<void> {
     const lock = await lockContainer(this.directory, this.name);
     try {
-      const snapshot = this.snapshot();
-      const { record } = snapshot;
-      if (policy && policy.name !== 'no' && record.autoRemove) throw removedAtItsEnd(this.name);
-      const { options } = record;
-      const updated = change && updateLimits(findContainerCgroups(snapshot), options.limits ?? {}, change);
-      try {
-        const next: ContainerRecord = {
-          ...record,
-          restart: policy ?? record.restart,
-          options: {
-            ...options,
-            ...(updated ? { limits: updated.limits } : {}),
-            ...(sysctls ? { sysctls: { ...options.sysctls, ...sysctls } } : {}),
-          },
-        };
-        // Refuses what no start could have.
-        if (sysctls)
-          await configure(
-            next.command,
-            withoutSharing(next.options),
-            readHost(),
-            keepingOf(this.#root, next),
-          );
-        this.#write(next);
-        if (policy || record.restart.name !== 'no') await this.#tellMonitor(next);
-      } catch (error) {
-        updated?.undo();
-        this.#write(record);
-        throw error;
-      }
+      await updateContainer(this.#live, this.#root, options, this.snapshot(), (record) =>
+        this.#write(record),
+      );
       this.#event('update');
     } finally {
       lock.release();
-    }
-  }
-
-  /** For the runs that its restart policy begins: the monitor knows nothing of records. */
-  async #tellMonitor(record: ContainerRecord): Promise<void> {
-    const connection = await this.#connect();
-    if (!connection) return;
-    try {
-      const options = withoutSharing(record.options);
-      const made = await configure(record.command, options, readHost(), keepingOf(this.#root, record));
-      const isNetworked = made.config.monitor?.network === true;
-      const { filesOf, joinNetwork } = await import('./network.js');
-      const config = isNetworked ? joinNetwork(made.config, filesOf(this.directory)) : made.config;
-      const { encodeSteps } = await import('../plan/encode.js');
-      writeWhole(join(this.directory, 'plan'), encodeSteps(planContainer(config, readHost()).steps).bytes);
-      const errno = await connection.request(c.MSG_PLAN);
-      // It is ending: what was changed is for its next start.
-      if (errno !== undefined && errno !== 'ESRCH')
-        throw requestError(`Cannot update the container ${quote(this.name)}`, errno);
-    } finally {
-      connection.close();
     }
   }
 
@@ -361,35 +270,14 @@ export class DetachedContainer {
 
   /** Starts one more command in it. The command ends, at the latest, when this process does, or the container. */
   async spawn(command: readonly string[], options: SpawnOptions = {}): Promise<ExecutedProcess> {
-    const connection = await this.#connectRunning('run a command in');
-    try {
-      if (connection.pidfd < 0) throw notRunningError(this.name, 'run a command in');
-      const { pid, pidfd } = connection;
-      // Until the command executes, nobody pauses the container: the newcomer would be frozen half-way.
-      const joining = await shareDirectory(this.directory);
-      let process: ExecutedProcess;
-      try {
-        const { record, status } = this.snapshot();
-        if (status.state === 'paused') throw pausedError(this.name);
-        process = await execIn({ record, directory: this.directory, pid, pidfd }, command, options);
-      } finally {
-        joining.release();
-      }
-      this.#event('exec_start', { pid: String(process.pid) });
-      return process;
-    } catch (error) {
-      // It has ended under our hands: that is what is to be said, not where we were.
-      if (error instanceof WarrenError && error.code === 'ERR_STEP' && hasEnded(connection, error))
-        throw notRunningError(this.name, 'run a command in');
-      throw error;
-    } finally {
-      connection.close();
-    }
+    const process = await spawnIn(this.#live, () => this.snapshot(), command, options);
+    this.#event('exec_start', { pid: String(process.pid) });
+    return process;
   }
 
   /** @throws {WarrenError} `ERR_CONTAINER_NOT_RUNNING`. */
   async attach({ from = 'end' }: AttachOptions = {}): Promise<Attachment> {
-    const connection = await this.#connectRunning('attach to');
+    const connection = await this.#live.connectRunning('attach to');
     try {
       // From now on, not from when somebody begins to read.
       const begin = from === 'end' ? await logEnd(this.directory) : from;
@@ -404,7 +292,7 @@ export class DetachedContainer {
   /** The same for one that was started just now, and may have ended already: then there is only its output. */
   async attachFrom(from: LogPosition): Promise<Attachment> {
     this.#event('attach');
-    return new Attachment(this.directory, await this.#connect(), { from });
+    return new Attachment(this.directory, await this.#live.connect(), { from });
   }
 
   /** The same, but the command lives on when this process ends; nobody hears how it ends. Its streams go nowhere. */
@@ -433,7 +321,7 @@ export class DetachedContainer {
    */
   async withRoot<T>(use: (root: RootAccess) => Promise<T>): Promise<T> {
     const maps = idMaps(this.#record.options);
-    const connection = await this.#connect();
+    const connection = await this.#live.connect();
     try {
       if (connection && connection.pidfd >= 0) {
         const fd = openRootOf(connection.pid, connection.pidfd, this.name);
@@ -449,14 +337,9 @@ export class DetachedContainer {
     const lock = await lockContainer(this.directory, this.name);
     try {
       // Started meanwhile: then its own root is the one to use.
-      if (this.#isMonitored()) return await this.#retryWithRoot(lock, use);
+      if (this.#live.isMonitored()) return await this.#retryWithRoot(lock, use);
       const record = readRecord(this.directory, this.id);
-      const { config } = await configure(
-        record.command,
-        withoutSharing(record.options),
-        readHost(),
-        keepingOf(this.#root, record),
-      );
+      const { config } = await configureKept(this.#root, record);
       return await holdRoot(planRoot(config, readHost()), async (path) => use({ path, ...maps }));
     } finally {
       lock.release();
@@ -466,12 +349,7 @@ export class DetachedContainer {
   /** What the container has written lies in `upper`, over `lower`: one for each file system of its root. */
   async layers(): Promise<readonly ContainerLayer[]> {
     const record = readRecord(this.directory, this.id);
-    const { config } = await configure(
-      record.command,
-      withoutSharing(record.options),
-      readHost(),
-      keepingOf(this.#root, record),
-    );
+    const { config } = await configureKept(this.#root, record);
     const { root } = config;
     if (root.kind === 'directory' || root.store === undefined) return [];
     const { store, skeleton } = root;
@@ -486,12 +364,12 @@ export class DetachedContainer {
 
   /** The connection to its monitor; undefined where it does not run. Close it. */
   async connect(): Promise<MonitorConnection | undefined> {
-    return this.#connect();
+    return this.#live.connect();
   }
 
   async *#logs(options: Omit<ReadLogOptions, 'ended'>): AsyncGenerator<LogEntry, void, undefined> {
-    this.#status();
-    const connection = options.follow === true ? await this.#connect() : undefined;
+    this.#live.status();
+    const connection = options.follow === true ? await this.#live.connect() : undefined;
     try {
       // Without a monitor nothing more will be written.
       const ended =
@@ -503,48 +381,17 @@ export class DetachedContainer {
   }
 
   async #start(attended: boolean, signal: AbortSignal | undefined): Promise<number | undefined> {
-    const status = openSync(join(this.directory, 'status'), 'r+');
-    let directory = -1;
-    let network: ReadyNetwork | undefined;
-    let config: ContainerConfig;
-    try {
-      if (!(await this.#takeStatus(status))) return undefined;
-      const record = readRecord(this.directory, this.id);
-      this.#record = record;
-      await this.#bury();
-      const keeping = keepingOf(this.#root, record);
-      const { config: made } =
-        this.#configured ??
-        (await configure(record.command, withoutSharing(record.options), readHost(), keeping));
-      this.#configured = undefined;
-      if (record.networking) {
-        const { joinNetwork, setUpNetwork } = await import('./network.js');
-        network = await setUpNetwork(this.#root, this.directory, record, record.networking);
-        config = joinNetwork(made, network);
-      } else if (sharedContainer(record.options) !== undefined) {
-        const { joinNetwork, shareNetwork } = await import('./network.js');
-        network = await shareNetwork(this.#root, sharedContainer(record.options) ?? '');
-        config = joinNetwork(made, network);
-      } else config = made;
-      if (attended && config.monitor) config = { ...config, monitor: { ...config.monitor, attended } };
-      const plan = planContainer(config, readHost());
-      writeRunRecord(this.directory, config);
-      const { repairLog } = await import('./log/repair.js');
-      repairLog(this.directory);
-      directory = openSync(this.directory, 'r');
-      const run = await launchMonitor(plan, { directory, status, network: network?.fd }, signal);
-      this.#run = run;
-      this.#runIsOver = false;
-      void run.ended.then(() => (this.#runIsOver = this.#run === run));
-      return run.pid;
-    } catch (error) {
-      if (network) await this.#giveBackNetworks();
-      throw error;
-    } finally {
-      closeSync(status);
-      if (directory >= 0) closeSync(directory);
-      if (network) closeSync(network.fd);
-    }
+    const configured = this.#configured;
+    this.#configured = undefined;
+    const run = await startRun(this.#live, {
+      root: this.#root,
+      attended,
+      signal,
+      readRecord: () => (this.#record = readRecord(this.directory, this.id)),
+      configured,
+    });
+    if (run) this.#live.began(run);
+    return run?.pid;
   }
 
   /** Told to whoever started it, even where nothing of it is left to look at. */
@@ -570,172 +417,14 @@ export class DetachedContainer {
     let lock: FileLock | undefined;
     try {
       lock = await lockContainer(this.directory, this.name);
-      if (isAlive(this.#status().state)) return;
-      await this.#giveBackNetworks();
+      if (isAlive(this.#live.status().state)) return;
+      await leaveNetworks(this.#root, this.id);
     } catch (error) {
       if (!(error instanceof WarrenError) || error.code !== 'ERR_CONTAINER_NOT_FOUND') throw error;
       // Removed at its end.
-      await this.#giveBackNetworks();
+      await leaveNetworks(this.#root, this.id);
     } finally {
       lock?.release();
-    }
-  }
-
-  /** What it had there is free from now on; where it ends by itself, the next who needs it, or `warren gc`, finds that. */
-  async #giveBackNetworks(): Promise<void> {
-    if (this.#record.networking) await this.#detachNetworks();
-  }
-
-  async #detachNetworks(): Promise<void> {
-    const { giveBackNetworks } = await import('./network.js');
-    await giveBackNetworks(this.#root, this.id);
-  }
-
-  /**
-   * Ends what is left of a run whose monitor was killed: its control groups, and whoever is still in them. Its state does not
-   * tell: a monitor that was killed during the start has not written any.
-   */
-  async #bury(): Promise<void> {
-    const left = readRunRecord(this.directory).cgroups.filter((path) => existsSync(path));
-    if (left.length === 0) return;
-    const { collectGroups } = await import('../runtime/collect-garbage.js');
-    await collectGroups(left);
-  }
-
-  /** @returns False where a monitor has it: the container runs. One that is just beginning, or ending, is waited for. */
-  async #takeStatus(fd: number): Promise<boolean> {
-    const began = performance.now();
-    while (!flock(fd, LOCK_EX | LOCK_NB)) {
-      const waited = performance.now() - began;
-      if (waited > STATUS_PATIENCE_MS && isAlive(this.#status().state)) return false;
-      if (waited > PATIENCE_MS) throw silent(this.directory);
-      await sleep(1);
-    }
-    return true;
-  }
-
-  /** Its state when no monitor is just beginning, or ending: whoever started it may have been killed meanwhile. */
-  async #settled(): Promise<ContainerState> {
-    const began = performance.now();
-    for (;;) {
-      const { state } = this.#status();
-      // Not by its pid, which one that is just beginning has not written yet.
-      if (isAlive(state) || !this.#isMonitored()) return state;
-      if (performance.now() - began > PATIENCE_MS) throw silent(this.directory);
-      await sleep(1);
-    }
-  }
-
-  /** @returns undefined where it does not run. A monitor that is just beginning, or ending, is waited for. */
-  async #connect(patienceMs?: number): Promise<MonitorConnection | undefined> {
-    const began = performance.now();
-    for (;;) {
-      const connection = await MonitorConnection.open(this.directory, patienceMs);
-      if (connection) return connection;
-      // One that we stay with waits for us in turn, before it is removed.
-      if (this.#runIsOver || !this.#isMonitored()) return undefined;
-      if (performance.now() - began > (patienceMs ?? PATIENCE_MS)) throw silent(this.directory);
-      await sleep(1);
-    }
-  }
-
-  async #connectRunning(action: string): Promise<MonitorConnection> {
-    const connection = await this.#connect();
-    if (connection) return connection;
-    this.#status();
-    throw notRunningError(this.name, action);
-  }
-
-  async #request(
-    connection: MonitorConnection,
-    action: string,
-    type: number,
-    a: number,
-    b = 0,
-  ): Promise<void> {
-    const errno = await connection.request(type, a, b);
-    if (errno === undefined) return;
-    if (errno === 'ESRCH') throw notRunningError(this.name, action);
-    throw requestError(`Cannot ${action} the container ${quote(this.name)}`, errno);
-  }
-
-  async #freeze(wanted: boolean): Promise<void> {
-    const action = wanted ? 'pause' : 'unpause';
-    const connection = await this.#connectRunning(action);
-    let alone: FileLock | undefined;
-    try {
-      if (wanted) alone = await this.#withoutNewcomers();
-      const { state } = this.#status();
-      if ((state === 'paused') === wanted) {
-        throw new WarrenError('ERR_CONTAINER_PAUSED', `Cannot ${action} the container ${quote(this.name)}`, {
-          kind: 'conflict',
-          why: wanted ? 'it is paused already' : 'it is not paused',
-          fix: wanted ? `let it go on: warren unpause ${this.name}` : 'there is nothing to do',
-        });
-      }
-      const errno = await connection.request(c.MSG_FREEZE, Number(wanted));
-      if (errno === 'ESRCH') throw notRunningError(this.name, action);
-      if (errno !== undefined) throw freezerError(this.name, action, errno);
-    } finally {
-      alone?.release();
-      connection.close();
-    }
-  }
-
-  /** See `spawn()`. Commands that are being started take milliseconds. */
-  async #withoutNewcomers(): Promise<FileLock> {
-    const deadline = performance.now() + JOINING_PATIENCE_MS;
-    for (;;) {
-      const lock = this.#ifThere(() => tryOwnDirectory(this.directory));
-      if (lock) return lock;
-      if (performance.now() > deadline) {
-        throw new WarrenError('ERR_CONTAINER_BUSY', `Cannot pause the container ${quote(this.name)}`, {
-          kind: 'conflict',
-          why: 'commands are being started in it all the time',
-          fix: 'try again',
-        });
-      }
-      await sleep(1);
-    }
-  }
-
-  /** For a removal: whoever holds the lock decides, and no policy starts it again. A monitor that is silent is killed. */
-  async #end(): Promise<void> {
-    try {
-      const connection = await this.#connect(END_PATIENCE_MS);
-      if (!connection) return;
-      try {
-        do await connection.request(c.MSG_STOP, c.SIGKILL, 0);
-        while (!(await settlesWithin(connection.ended, END_PATIENCE_MS)));
-      } finally {
-        connection.close();
-      }
-    } catch (error) {
-      if (!(error instanceof WarrenError) || error.code !== 'ERR_MONITOR_SILENT') throw error;
-      const { killMonitor } = await import('./kill-monitor.js');
-      killMonitor(this.directory);
-      // Not even SIGKILL ends what hangs in the kernel.
-      if (!(await settlesWithin(this.#untilLetGo(), END_PATIENCE_MS))) throw error;
-    }
-  }
-
-  async #removeFiles(): Promise<void> {
-    const removing = join(this.#root, 'removing');
-    const gone = join(removing, this.id);
-    makeStateRoot(this.#root);
-    const working = await shareDirectory(removing);
-    try {
-      // Not as this handle knows it: somebody may have given it another.
-      const name = linkedName(this.directory);
-      renameSync(this.directory, gone);
-      if (name !== undefined) giveNameBack(this.#root, name, this.id);
-      this.#event('destroy');
-      await removeTree(gone);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw notFound(this.name);
-      throw error;
-    } finally {
-      working.release();
     }
   }
 
@@ -744,44 +433,9 @@ export class DetachedContainer {
     this.#record = record;
   }
 
-  #isMonitored(): boolean {
-    return this.#ifThere(() => {
-      const fd = openSync(join(this.directory, 'status'), 'r');
-      try {
-        return isMonitored(fd);
-      } finally {
-        closeSync(fd);
-      }
-    });
-  }
-
-  /** After its end: a monitor that has told it may still be writing its last word. */
-  async #untilLetGo(): Promise<void> {
-    while (this.#isMonitored()) await sleep(1);
-  }
-
-  #status(): MeasuredStatus {
-    return this.#ifThere(() => readStatus(this.directory));
-  }
-
-  #ifThere<T>(read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw notFound(this.name);
-      throw error;
-    }
-  }
-
   /** From what the monitor has told, where its files may be gone already (`--rm`). */
   #exitStatus(end?: RunEnd): ExitStatus {
-    if (end) {
-      const signal = end.waitStatus & 0x7f;
-      const code = signal === 0 ? (end.waitStatus >> 8) & 0xff : 128 + signal;
-      return exitStatus(code, signal, end.oomKills > 0, end.usage);
-    }
-    const status = this.#status();
-    return exitStatus(status.exitCode, status.signal, status.oomKilled, status.usage);
+    return end ? exitStatusOfRun(end) : exitStatusOf(this.#live.status());
   }
 
   #event(action: string, attributes: EventAttributes = {}): void {
@@ -797,88 +451,11 @@ function sameName(name: string): WarrenError {
   });
 }
 
-function removedAtItsEnd(name: string): WarrenError {
-  return invalid(
-    'ERR_RESTART_POLICY',
-    `Cannot change the restart policy of ${quote(name)}`,
-    'the container is removed when it ends',
-    'make it without --rm',
-  );
-}
-
-function exitStatus(
-  exitCode: number,
-  signal: number,
-  oomKilled: boolean,
-  usage: ExitStatus['usage'],
-): ExitStatus {
-  return {
-    exitCode,
-    signal: signal === 0 ? undefined : (signalName(signal) as NodeJS.Signals),
-    timedOut: false,
-    isCanceled: false,
-    oomKilled,
-    usage,
-  };
-}
-
-/** `PF_EXITING` of the kernel's flags in /proc/PID/stat, proc_pid_stat(5). */
-const EXITING = 0x4;
-
-/** Whether the monitor has told its end, or will as soon as it has reaped it. */
-function hasEnded({ closed, pid }: MonitorConnection, { syscall, errno }: WarrenError): boolean {
-  // In the middle of its exit a process has no namespaces any more, and its PID namespace takes nobody in (ENOMEM).
-  if (closed || pid === 0 || (syscall === 'setns' && errno === 'ESRCH')) return true;
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state = '', , , , , , flags] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return /^[ZX]/.test(state) || (Number(flags) & EXITING) !== 0;
-  } catch {
-    return true;
-  }
-}
-
-/** Who removes by force does not care how it ends: sooner than others are told that a monitor is silent. */
-const END_PATIENCE_MS = 3000;
-
-async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const patience = new AbortController();
-  const late = sleep(ms, false, { signal: patience.signal }).catch(() => false);
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    patience.abort();
-  }
-}
-
-/** Longer than anybody who only asks holds the status file. */
-const STATUS_PATIENCE_MS = 200;
-
-function isAlive(state: ContainerState): boolean {
-  return state === 'running' || state === 'paused' || state === 'restarting';
-}
-
 function running(name: string, action: string): WarrenError {
   return new WarrenError('ERR_CONTAINER_RUNNING', `Cannot ${action} the container ${quote(name)}`, {
     kind: 'conflict',
     why: 'it is running',
     fix: `stop it first: warren stop ${name}; or: warren rm -f ${name}`,
-  });
-}
-
-function freezerError(name: string, action: string, errno: string): WarrenError {
-  const missing = errno === 'ENODEV';
-  return new WarrenError('ERR_FREEZER', `Cannot ${action} the container ${quote(name)}`, {
-    kind: missing ? 'unsupported' : 'kernel',
-    why: missing
-      ? 'it has no control group with a freezer'
-      : errno === 'EBUSY'
-        ? 'some of its processes would not be frozen'
-        : `its control group refused: ${errno}`,
-    fix: missing
-      ? 'pausing needs cgroup v2, or the freezer of cgroup v1, and the right to make a group there'
-      : undefined,
-    errno,
   });
 }
 

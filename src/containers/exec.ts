@@ -1,5 +1,5 @@
 /** One more command in a container that runs: its namespaces, its control groups, its limits and its filter. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { WarrenError, quote } from '../errors.js';
 import { getTermios } from '../native/index.js';
@@ -14,8 +14,12 @@ import { readHost } from '../runtime/host.js';
 import type { ContainerOptions, RunOptions, StartOptions } from '../runtime/options.js';
 import { execute } from '../runtime/start.js';
 import { readProcText } from './cgroups.js';
+import type { MonitorConnection } from './connection.js';
+import { shareDirectory } from './files.js';
+import type { Liveness } from './liveness.js';
 import { withoutSharing } from './network-mode.js';
-import type { ContainerRecord } from './record.js';
+import { notRunningError } from './not-running.js';
+import type { ContainerRecord, ContainerSnapshot } from './record.js';
 import { readRunRecord } from './run-record.js';
 
 /** What one command may have otherwise than its container. */
@@ -51,7 +55,7 @@ export interface ExecOptions
       'stdin' | 'stdout' | 'stderr' | 'rejectOnFailure' | 'maxBuffer' | 'signal' | 'timeoutMs'
     > {}
 
-export interface ExecTarget {
+interface ExecTarget {
   readonly record: ContainerRecord;
   readonly directory: string;
   /** Its first process, on the host. */
@@ -60,8 +64,43 @@ export interface ExecTarget {
   readonly pidfd: number;
 }
 
-/** @throws {WarrenError} `ERR_STEP`, `ERR_COMMAND_NOT_FOUND`, …; nothing of it is left then. */
-export async function execIn(
+/**
+ * @param look Reads the container's record and status.
+ * @throws {WarrenError} `ERR_CONTAINER_NOT_RUNNING`, `ERR_CONTAINER_PAUSED`, `ERR_STEP`, `ERR_COMMAND_NOT_FOUND`, …; nothing of
+ *   it is left then.
+ */
+export async function spawnIn(
+  container: Liveness,
+  look: () => ContainerSnapshot,
+  command: readonly string[],
+  options: SpawnOptions,
+): Promise<Container> {
+  const action = 'run a command in';
+  const connection = await container.connectRunning(action);
+  const { directory } = container;
+  try {
+    const { pid, pidfd } = connection;
+    if (pidfd < 0) throw notRunningError(container.name, action);
+    // Until the command executes, nobody pauses the container: the newcomer would be frozen half-way.
+    const joining = await shareDirectory(directory);
+    try {
+      const { record, status } = look();
+      if (status.state === 'paused') throw pausedError(record.name);
+      return await execIn({ record, directory, pid, pidfd }, command, options);
+    } finally {
+      joining.release();
+    }
+  } catch (error) {
+    // It has ended under our hands: that is what is to be said, not where we were.
+    if (error instanceof WarrenError && error.code === 'ERR_STEP' && hasEnded(connection, error))
+      throw notRunningError(container.name, action);
+    throw error;
+  } finally {
+    connection.close();
+  }
+}
+
+async function execIn(
   target: ExecTarget,
   argv: readonly string[],
   options: SpawnOptions,
@@ -144,7 +183,23 @@ function groupWithRoom(path: string, pid: number): string {
   return at < 0 ? path : path + own.slice(at + name.length);
 }
 
-export function pausedError(name: string): WarrenError {
+/** `PF_EXITING` of the kernel's flags in /proc/PID/stat, proc_pid_stat(5). */
+const EXITING = 0x4;
+
+/** Whether the monitor has told its end, or will as soon as it has reaped it. */
+function hasEnded({ closed, pid }: MonitorConnection, { syscall, errno }: WarrenError): boolean {
+  // In the middle of its exit a process has no namespaces any more, and its PID namespace takes nobody in (ENOMEM).
+  if (closed || pid === 0 || (syscall === 'setns' && errno === 'ESRCH')) return true;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [state = '', , , , , , flags] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return /^[ZX]/.test(state) || (Number(flags) & EXITING) !== 0;
+  } catch {
+    return true;
+  }
+}
+
+function pausedError(name: string): WarrenError {
   return new WarrenError('ERR_CONTAINER_PAUSED', `Cannot run a command in the container ${quote(name)}`, {
     kind: 'conflict',
     why: 'it is paused: whoever joins it would be frozen as well',

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { WarrenError, quote } from '../errors.js';
 import { randomBytes } from '../native/index.js';
-import { configure, type Configured } from '../runtime/configure.js';
-import { readHost } from '../runtime/host.js';
+import type { Configured } from '../runtime/configure.js';
 import { checkCreateOptions } from './checked-options.js';
 import { collectDirectories, collectState, type StateGarbage } from './collect-garbage.js';
-import { DetachedContainer, keepingOf } from './container.js';
+import { configureKept } from './configure-kept.js';
+import { DetachedContainer } from './container.js';
 import { appendEvent } from './events.js';
 import {
   checkStateRoot,
@@ -28,7 +28,6 @@ import {
   writeSynced,
 } from './files.js';
 import { inventName } from './names.js';
-import { withoutSharing } from './network-mode.js';
 import type { CreateOptions } from './options.js';
 import type { ContainerRecord, ContainerSnapshot, StoredOptions } from './record.js';
 import { readSnapshot } from './snapshot.js';
@@ -78,12 +77,7 @@ export class ContainerStore {
     const parts = { version: 1, id, name: wanted ?? '', createdAt: isoNow(), command, ...checked } as const;
     const directory = join(this.root, 'containers', id);
     // Refuses everything that can be refused, before anything is there.
-    const configured = await configure(
-      command,
-      withoutSharing(checked.options),
-      readHost(),
-      keepingOf(this.root, parts),
-    );
+    const configured = await configureKept(this.root, parts);
     makeStateRoot(this.root);
     await collectDirectories(this.root);
     const working = await shareDirectory(join(this.root, 'making'));

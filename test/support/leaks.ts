@@ -22,11 +22,9 @@ export function takeTraces(): Traces {
  */
 export async function assertNoTraces(before: Traces): Promise<void> {
   const known = new Set(before);
-  // Seen at every look: control groups are the machine's, and another test's come and go meanwhile.
-  let left: readonly string[] | undefined;
+  let left: readonly string[] = [];
   await waitFor('nothing to be left', () => {
-    const fresh = new Set(takeTraces().filter((trace) => !known.has(trace)));
-    left = left === undefined ? [...fresh] : left.filter((trace) => fresh.has(trace));
+    left = takeTraces().filter((trace) => !known.has(trace));
     return left.length === 0 || undefined;
   }).catch(() => undefined);
   assert.deepEqual(left, [], 'left behind');
