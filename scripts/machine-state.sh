@@ -14,4 +14,4 @@ sh "$(dirname "$0")/own-cgroups.sh" | while read -r version directory; do
 done | sort | sed 's/^/cgroup /'
 find /run/warren -mindepth 1 2>/dev/null | sort | sed 's/^/state /' || :
 find /dev/shm /dev/mqueue -mindepth 1 -maxdepth 1 2>/dev/null | sort | sed 's/^/shm /' || :
-find /tmp -maxdepth 1 -name 'warren-*' ! -name 'warren-test.*' 2>/dev/null | sort | sed 's/^/file /' || :
+find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'warren-*' 2>/dev/null | sort | sed 's/^/file /' || :

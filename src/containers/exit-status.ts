@@ -1,13 +1,14 @@
 /** How a kept container ended. */
 import { signalName } from '../kernel/signals.js';
+import { decodeWaitStatus, exitCodeOf } from '../kernel/wait-status.js';
 import type { ExitStatus } from '../runtime/options.js';
 import type { RunEnd } from './connection.js';
 import type { MeasuredStatus } from './snapshot.js';
 
 /** From what its monitor has told. */
 export function exitStatusOfRun({ waitStatus, oomKills, usage }: RunEnd): ExitStatus {
-  const signal = waitStatus & 0x7f;
-  return exitStatus(signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal, signal, oomKills > 0, usage);
+  const end = decodeWaitStatus(waitStatus);
+  return exitStatus(exitCodeOf(end), end.signal, oomKills > 0, usage);
 }
 
 /** From what its monitor has written. */

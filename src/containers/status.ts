@@ -1,4 +1,5 @@
 /** The status file: `struct status_record` of native/launcher/plan.h, written in place by the monitor. */
+import { decodeWaitStatus, exitCodeOf } from '../kernel/wait-status.js';
 import type { ExitStatus } from '../runtime/options.js';
 import type { ContainerState, ContainerStatus } from './record.js';
 
@@ -20,8 +21,7 @@ export function parseStatus(bytes: Buffer, monitored: boolean): ContainerStatus 
   if (bytes.readUInt32LE(4) !== bytes.readUInt32LE(STATUS_SIZE - 4)) return undefined;
   const written = states[bytes.readUInt32LE(8)] ?? 'exited';
   const lost = !monitored && (written === 'running' || written === 'paused' || written === 'restarting');
-  const waitStatus = bytes.readInt32LE(20);
-  const signal = waitStatus & 0x7f;
+  const end = decodeWaitStatus(bytes.readInt32LE(20));
   const failedErrno = bytes.readInt32LE(76);
   return {
     state: lost ? 'dead' : written,
@@ -29,8 +29,8 @@ export function parseStatus(bytes: Buffer, monitored: boolean): ContainerStatus 
     monitorPid: monitored ? bytes.readInt32LE(16) : 0,
     startedAt: isoTime(bytes.readBigUInt64LE(32)),
     finishedAt: isoTime(bytes.readBigUInt64LE(40)),
-    exitCode: lost ? UNSEEN_EXIT : signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal,
-    signal,
+    exitCode: lost ? UNSEEN_EXIT : exitCodeOf(end),
+    signal: end.signal,
     oomKilled: bytes.readUInt32LE(24) > 0,
     restartCount: bytes.readUInt32LE(28),
     error: lost

@@ -149,7 +149,6 @@ export async function newNetworkNamespaceInBackground(): Promise<number> {
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
-export const LOCK_UN = 8;
 
 /**
  * Without LOCK_NB it blocks this thread.

@@ -1,4 +1,5 @@
 /** From the launcher's report (step, op, errno) to an error that says what, why, and what to do. */
+import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { WarrenError, quote, type ErrorKind } from '../errors.js';
 import { describeStep } from '../plan/describe.js';
@@ -48,6 +49,7 @@ export function describeFailure(
       step === undefined
         ? undefined
         : (remedy(step, errno) ??
+          layerRemedy(plan, step, errno) ??
           strangerRemedy(plan, errno) ??
           (joins ? undefined : 'see what is done there, and why: add --plan')),
     syscall,
@@ -219,6 +221,28 @@ function remedy(step: Step, errno: string): string | undefined {
     default:
       return errno === 'ENOSYS' ? 'Warren needs Linux 5.12 or newer' : undefined;
   }
+}
+
+/** `f_type` of statfs(2): file systems that people keep things on and that overlayfs takes no writable layer of. */
+const unfitForLayers = new Map([
+  [0x794c_7630, 'overlayfs'],
+  [0x6969, 'NFS'],
+  [0x6573_5546, 'FUSE'],
+  [0x4d44, 'FAT'],
+  [0x0102_1997, '9p'],
+]);
+
+/** Of a container that is kept: the file system below the writable layer is the state directory's, whoever chose it. */
+function layerRemedy({ steps }: Plan, step: Step, errno: string): string | undefined {
+  const store = steps.find((each) => each.op === 'scratch')?.store;
+  if (step.op !== 'overlay' || errno !== 'EINVAL' || store === undefined) return undefined;
+  let name: string | undefined;
+  try {
+    name = unfitForLayers.get(statfsSync(store).type);
+  } catch {
+    // It has gone meanwhile: nothing to say of it then.
+  }
+  return `the state directory lies on ${name ?? 'a file system'}${name === undefined ? ' that overlayfs takes no writable layer of' : ', of which overlayfs takes no writable layer'}: keep containers on ext4, XFS, Btrfs or tmpfs, as in WARREN_STATE=DIR`;
 }
 
 /** Root of a map without one's own id is kept out of one's own directories, and so is nobody's fault but the map's. */

@@ -1,6 +1,7 @@
 /** Carries out a plan: encodes it, starts the launcher, and turns its packets into promises. */
 import { closeSync, openSync } from 'node:fs';
 import { WarrenError } from '../errors.js';
+import { decodeWaitStatus } from '../kernel/wait-status.js';
 import { sendToLauncher, signalPidfd, spawnLauncher, type LauncherHandle } from '../native/index.js';
 import * as c from '../plan/constants.js';
 import { encodeSteps, type Encoded } from '../plan/encode.js';
@@ -208,10 +209,9 @@ export function cancelled(cause?: unknown): WarrenError {
 }
 
 function readExit(packet: Buffer): Exited {
-  const status = packet.readInt32LE(4);
-  const signal = status & 0x7f;
+  const { code, signal } = decodeWaitStatus(packet.readInt32LE(4));
   return {
-    code: signal === 0 ? (status >> 8) & 0xff : undefined,
+    code,
     signal: signal === 0 ? undefined : signal,
     oomKills: packet.readInt32LE(8),
     userMs: Number(packet.readBigUInt64LE(16)) / 1000,

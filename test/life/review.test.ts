@@ -26,6 +26,7 @@ import { mostInput } from '../../src/containers/connection.js';
 import { openContainers, type DetachedContainer } from '../../src/containers/index.js';
 import { readCgroupHierarchies } from '../../src/runtime/host.js';
 import { assertFakeHost } from '../support/fake-host.js';
+import { oracle } from '../support/oracle.js';
 import { testState } from '../support/state.js';
 import { waitFor, waitForExit } from '../support/wait.js';
 import { networkedState } from '../network/container-support.js';
@@ -260,6 +261,26 @@ test('a state directory that others could have written to is not believed', asyn
   } finally {
     rmSync(`${open}-link`, { force: true });
     rmSync(open, { recursive: true });
+  }
+});
+
+test('a state directory on overlayfs is named as what hinders the start, and nothing is left there', async () => {
+  for (const name of ['lower', 'upper', 'work', 'merged'])
+    mkdirSync(`/run/stacked/${name}`, { recursive: true });
+  const options = 'lowerdir=/run/stacked/lower,upperdir=/run/stacked/upper,workdir=/run/stacked/work';
+  oracle('mount', ['-t', 'overlay', '-o', options, 'stacked', '/run/stacked/merged']);
+  try {
+    chmodSync('/run/stacked/merged', 0o700);
+    const there = openContainers('/run/stacked/merged');
+    await assert.rejects(there.run(['true'], { rootfs }), {
+      code: 'ERR_STEP',
+      errno: 'EINVAL',
+      fix: /the state directory lies on overlayfs.*WARREN_STATE/,
+    });
+    assert.deepEqual(there.ids(), []);
+  } finally {
+    oracle('umount', ['/run/stacked/merged']);
+    rmSync('/run/stacked', { recursive: true });
   }
 });
 

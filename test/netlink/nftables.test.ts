@@ -425,6 +425,32 @@ test('a transaction of which one request fails changes nothing, and says which i
   socket.close();
 });
 
+test('chains and sets are deleted one by one, and not while a rule uses them', async () => {
+  const socket = openNetlink('netfilter');
+  const jump = { ...table, chain: 'from' };
+  await nft.commit(socket, [
+    nft.addTable(table),
+    nft.addSet(ports),
+    nft.addChain(jump),
+    nft.addChain({ ...table, chain: 'to' }),
+    nft.addRule({ ...jump, expressions: [nft.verdict('jump', 'to')] }),
+  ]);
+  await assert.rejects(nft.commit(socket, [nft.deleteChain({ ...table, chain: 'to' })]), {
+    errno: 'EBUSY',
+    message: /delete the chain .*to/,
+  });
+  await nft.commit(socket, [
+    nft.deleteChain(jump),
+    nft.deleteChain({ ...table, chain: 'to' }),
+    nft.deleteSet(ports),
+  ]);
+  const listed = oracle('nft', ['list', 'table', table.family, table.table]).stdout;
+  assert.doesNotMatch(listed, /chain|map|set/);
+  await assert.rejects(nft.commit(socket, [nft.deleteSet(ports)]), { errno: 'ENOENT' });
+  await nft.commit(socket, [nft.deleteTable(table)]);
+  socket.close();
+});
+
 test('elements are added once, deleted, and thousands fit into one transaction', async () => {
   const socket = openNetlink('netfilter');
   await nft.commit(socket, [nft.addTable(table), nft.addSet(ports)]);

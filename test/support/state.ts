@@ -15,9 +15,9 @@ export interface TestState extends AsyncDisposable {
   clear(): Promise<void>;
 }
 
-/** A state directory of its own; what lives in it is ended with it. */
-export function testState(): TestState {
-  const root = mkdtempSync(join(tmpdir(), 'warren-state-'));
+/** A state directory of its own; what lives in it is ended with it. @param parent Where it is made. */
+export function testState(parent = tmpdir()): TestState {
+  const root = mkdtempSync(join(parent, 'warren-state-'));
   const store = openContainers(root);
   const small = busyboxRootfs();
   const clear = async (): Promise<void> => {

@@ -8,18 +8,12 @@ import { describe, test } from 'node:test';
 import { run, start, type ContainerOptions, type LimitOptions } from '../../src/index.js';
 import { containerCgroups, readContainerLimits } from '../../src/containers/cgroups.js';
 import { updateLimits } from '../../src/containers/limits.js';
-import {
-  cgroupLayout,
-  findCgroupHierarchies,
-  findFreezer,
-  freezerState,
-  readCgroupUsage,
-} from '../../src/kernel/index.js';
+import { cgroupLayout, findCgroupHierarchies, readCgroupUsage } from '../../src/kernel/index.js';
 import { configureLimits } from '../../src/runtime/configure-limits.js';
 import { readCgroupHierarchies } from '../../src/runtime/host.js';
 import { hold, linesOf, sh } from '../support/container.js';
 import { busyboxRootfs } from '../support/rootfs.js';
-import { waitFor } from '../support/wait.js';
+import { testState } from '../support/state.js';
 
 const top = '/sys/fs/cgroup';
 // Where this fails the tests were not started by scripts/vm.sh: they write to the root of the hierarchy.
@@ -160,36 +154,27 @@ describe('device rules on cgroup v2', () => {
   }
 });
 
-describe('the freezer of cgroup v2', () => {
-  test('stops a container and lets it go on; the files tell which', async () => {
-    const container = await hold({ rootfs, limits: { pids: 20 } });
-    try {
-      const found = findFreezer(readCgroupHierarchies()) ?? assert.fail('no freezer');
-      const { freezer } = found;
-      const directory = groupOf(container.id);
-      const state = (): string =>
-        freezerState(
-          freezer,
-          text(`${directory}/${freezer.stateFile}`),
-          text(`${directory}/${freezer.file}`),
-        );
-      assert.equal(state(), 'thawed');
-      writeFileSync(`${directory}/${freezer.file}`, freezer.freeze);
-      await waitFor('it to be frozen', () => state() === 'frozen' || undefined);
-      writeFileSync(`${directory}/${freezer.file}`, freezer.thaw);
-      await waitFor('it to be thawed', () => state() === 'thawed' || undefined);
-    } finally {
-      await container[Symbol.asyncDispose]();
-    }
-  });
+test('pause() and unpause() use the freezer of cgroup v2', async () => {
+  // The VM's /tmp is on overlayfs.
+  await using state = testState('/run');
+  const container = await state.store.run(['sleep', '73777'], { rootfs, limits: { pids: 20 } });
+  const frozen = (): string =>
+    /^frozen (\d)$/m.exec(text(`${groupOf(container.id)}/cgroup.events`))?.[1] ?? 'untold';
+  assert.equal(frozen(), '0');
+  await container.pause();
+  assert.equal(frozen(), '1');
+  assert.equal(container.status().state, 'paused');
+  await container.unpause();
+  assert.equal(frozen(), '0');
+  await container.remove({ force: true });
+});
 
-  test('does not keep a frozen container from being killed', async () => {
-    const container = await hold({ rootfs, limits: { pids: 20 } });
-    const directory = groupOf(container.id);
-    writeFileSync(`${directory}/cgroup.freeze`, '1');
-    await container[Symbol.asyncDispose]();
-    assert.ok(!existsSync(directory));
-  });
+test('a frozen container is killed all the same', async () => {
+  const container = await hold({ rootfs, limits: { pids: 20 } });
+  const directory = groupOf(container.id);
+  writeFileSync(`${directory}/cgroup.freeze`, '1');
+  await container[Symbol.asyncDispose]();
+  assert.ok(!existsSync(directory));
 });
 
 describe('a parent group on cgroup v2', () => {

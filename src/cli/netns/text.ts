@@ -5,12 +5,6 @@ import type { NetnsSnapshot } from '../../network/netns/index.js';
 import type { Peer } from '../../network/netns/index.js';
 import { addressLine, ruleLine } from './lines.js';
 
-export interface PeerText {
-  readonly device: string;
-  /** `w3f…0 in this namespace, a port of wr-… (network lab)`. */
-  readonly peer: string;
-}
-
 export function snapshotText(snapshot: NetnsSnapshot, peers: ReadonlyMap<number, string>): string {
   const names = new Map(snapshot.devices.map(({ ifindex, ifname }) => [ifindex, ifname]));
   const dev = (index: number | undefined): string =>

@@ -9,9 +9,6 @@ export interface TemplateFunction {
   readonly call: (...args: readonly unknown[]) => unknown;
 }
 
-/** `and` and `or` look at no more arguments than they must: evaluate.ts has them. */
-export const lazyFunctions = ['and', 'or'] as const;
-
 const MAX_PADDING = 1_000_000;
 
 /** text/template's own functions and docker's. Whatever they throw is a Fault. */

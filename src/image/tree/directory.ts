@@ -16,9 +16,6 @@ import {
 } from '../../native/xattr.js';
 import { decodeName, encodeName } from '../tar/byte-text.js';
 
-/** NAME_MAX of Linux's file systems. */
-const NAME_LIMIT = 255;
-
 /** To be closed by whoever opened it: `using`. */
 export class Directory {
   /** O_PATH: it names the directory, and cannot be read. */
@@ -120,10 +117,6 @@ function bytePath(text: string): string | Buffer {
 export function componentsOf(path: string): string[] | undefined {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   return parts.includes('..') ? undefined : parts;
-}
-
-export function isTooLong(name: string): boolean {
-  return encodeName(name).length > NAME_LIMIT;
 }
 
 /** The symbolic errno of a system error, else ''. */

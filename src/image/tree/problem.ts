@@ -1,5 +1,3 @@
-import { quote } from '../../errors.js';
-
 /** Something about one file that does not keep the others from being copied. */
 export interface TreeProblem {
   /**
@@ -11,8 +9,4 @@ export interface TreeProblem {
   readonly path: string;
   /** What was seen. */
   readonly why: string;
-}
-
-export function formatProblem({ path, why }: TreeProblem): string {
-  return `${quote(path)}: ${why}`;
 }

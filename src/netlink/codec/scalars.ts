@@ -171,9 +171,6 @@ export const string: Type<string> = {
   },
 };
 
-/** Text of which the kernel wants no NUL (comments, log prefixes in some places); one is dropped when read. */
-export const bareString: Type<string> = { read: string.read.bind(string), write: writeText };
-
 function writeText(out: Writer, value: string): void {
   if (value.includes('\0')) throw unencodable(JSON.stringify(value), 'it contains a NUL character');
   out.append(Buffer.from(value));
