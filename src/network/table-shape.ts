@@ -6,6 +6,9 @@
  * - A connection to a port published on 127.0.0.1 (or ::1) gets the gateway's address as its source before the kernel tracks
  *   it, and its answers get the loopback address back after they have been routed. So no device needs `route_localnet`, with
  *   which neighbours reach what listens on 127.0.0.1 (CVE-2020-8558).
+ * - Nobody holds a published port open: the kernel gives it to clients of the host too, as the port that they connect from. What
+ *   a server on the loopback answers to such a client looks like a connection to what is published; it is remembered whom
+ *   clients with such a port ask, so that the answers are left alone.
  */
 import { nft, type NetlinkRequest } from '../netlink/index.js';
 
@@ -15,6 +18,9 @@ type Expression = nft.Expression;
 export const table = { family: 'inet', table: 'warren' } as const;
 
 const port = ['inet_proto', 'inet_service'] as const;
+
+/** After the last packet: as long as the kernel keeps a TCP connection on which nothing is said. */
+const FORGOTTEN_MS = 5 * 24 * 60 * 60 * 1000;
 
 /** Sets have a key, maps data too. */
 export const shapes = {
@@ -52,6 +58,14 @@ export const shapes = {
   loopback6_at: { ...table, set: 'loopback6_at', key: ['ipv6_addr', ...port], data: ['ipv6_addr'] },
 } as const satisfies Readonly<Record<string, nft.SetShape>>;
 export type SetKind = keyof typeof shapes;
+
+/** Filled by the rules. */
+const remembered = { flags: ['dynamic', 'timeout'], timeoutMs: FORGOTTEN_MS, size: 65_536 } as const;
+/** Address and port of a server on the loopback, and the port that is published, from which a client asks it. */
+const clientSets: readonly nft.NewSet[] = [
+  { ...table, set: 'clients4', key: ['ipv4_addr', ...port, 'inet_service'], ...remembered },
+  { ...table, set: 'clients6', key: ['ipv6_addr', ...port, 'inet_service'], ...remembered },
+];
 
 const FIRST = 8;
 const iifIn = (set: SetKind): Expression[] => lookup('inet', ['meta iifgroup'], shapes[set].set);
@@ -107,6 +121,24 @@ const chains = (): readonly Chain[] => [
     type: 'route',
     priority: EARLY,
     rules: [
+      rule('answer to a client', ...answersClient(4)),
+      rule('answer to a client', ...answersClient(6)),
+      rule(
+        'client with a published port',
+        ...remember('clients4', 'loopback4_at', ['ip saddr', 'meta l4proto', 'th sport']),
+      ),
+      rule(
+        'client with a published port',
+        ...remember('clients4', 'loopback4', ['meta l4proto', 'th sport']),
+      ),
+      rule(
+        'client with a published port',
+        ...remember('clients6', 'loopback6_at', ['ip6 saddr', 'meta l4proto', 'th sport']),
+      ),
+      rule(
+        'client with a published port',
+        ...remember('clients6', 'loopback6', ['meta l4proto', 'th sport']),
+      ),
       rule('from loopback', ...fromLoopback4('loopback4_at', ['ip daddr', 'meta l4proto', 'th dport'])),
       rule('from loopback', ...fromLoopback4('loopback4', ['meta l4proto', 'th dport'])),
       rule('from loopback', ...fromLoopback6('loopback6_at', ['ip6 daddr', 'meta l4proto', 'th dport'])),
@@ -176,7 +208,7 @@ const chains = (): readonly Chain[] => [
 /** How many rules each chain has: what the kernel counts as its uses. */
 export const ruleCounts: Readonly<Record<string, number>> = {
   early: 2,
-  early_out: 4,
+  early_out: 10,
   publish: 5,
   publish_out: 4,
   forward: 6,
@@ -189,7 +221,7 @@ export const ruleCounts: Readonly<Record<string, number>> = {
 export function tableRequests(): NetlinkRequest[] {
   return [
     nft.addTable(table),
-    ...Object.values(shapes).map((shape) => nft.addSet(shape)),
+    ...[...Object.values(shapes), ...clientSets].map((shape) => nft.addSet(shape)),
     ...chains().flatMap(({ chain, hook, type, priority, rules }) => [
       nft.addChain({ ...table, chain, hook, type, priority, policy: 'accept' }),
       ...rules.map(({ comment, expressions }) => nft.addRule({ ...table, chain, comment, expressions })),
@@ -209,21 +241,41 @@ function mapValue(map: SetKind, selectors: readonly string[]): Expression[] {
   ];
 }
 
+function isOnLoopback(version: 4 | 6): Expression[] {
+  return version === 4
+    ? [...nft.matchField('inet', 'ip saddr', '127.0.0.1'), ...matchPrefix('inet', 'ip daddr', LOOPBACK)]
+    : [...nft.matchField('inet', 'ip6 saddr', '::1'), ...nft.matchField('inet', 'ip6 daddr', '::1')];
+}
+
 function fromLoopback4(map: SetKind, selectors: readonly string[]): Expression[] {
-  return [
-    ...nft.matchField('inet', 'ip saddr', '127.0.0.1'),
-    ...matchPrefix('inet', 'ip daddr', LOOPBACK),
-    ...mapValue(map, selectors),
-    writeAddress(4, 12),
-  ];
+  return [...isOnLoopback(4), ...mapValue(map, selectors), writeAddress(4, 12)];
 }
 
 function fromLoopback6(map: SetKind, selectors: readonly string[]): Expression[] {
+  return [...isOnLoopback(6), ...mapValue(map, selectors), writeAddress(16, 8)];
+}
+
+/** A packet of a server's to a client that is remembered. */
+function answersClient(version: 4 | 6): Expression[] {
+  const ip = version === 4 ? 'ip' : 'ip6';
+  const serverSide = [`${ip} saddr`, 'meta l4proto', 'th sport', 'th dport'];
   return [
-    ...nft.matchField('inet', 'ip6 saddr', '::1'),
-    ...nft.matchField('inet', 'ip6 daddr', '::1'),
+    // What is not on the loopback, which is most, costs no look.
+    ...matchPrefix('inet', `${ip} daddr`, version === 4 ? '127.0.0.1/32' : '::1/128'),
+    ...lookup('inet', serverSide, `clients${version}`),
+    verdict('accept'),
+  ].flat();
+}
+
+/** A packet of a client's, from a port that the map has. */
+function remember(set: 'clients4' | 'clients6', map: SetKind, selectors: readonly string[]): Expression[] {
+  const isV4 = set === 'clients4';
+  const clientSide = [isV4 ? 'ip daddr' : 'ip6 daddr', 'meta l4proto', 'th dport', 'th sport'];
+  return [
+    ...isOnLoopback(isV4 ? 4 : 6),
     ...mapValue(map, selectors),
-    writeAddress(16, 8),
+    ...lookup('inet', clientSide, set).slice(0, -1),
+    { name: 'dynset', data: { set, op: 'update', sreg_key: FIRST, timeout: FORGOTTEN_MS } },
   ];
 }
 

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import {
   addPorts,
@@ -181,6 +185,39 @@ test('what is published on 127.0.0.1 is reached from there only (CVE-2020-8558)'
   oracle('sysctl', ['-qw', 'net.ipv4.conf.all.route_localnet=0']);
   await server.end();
   await local.end();
+  await web[Symbol.asyncDispose]();
+});
+
+test('a client of the host that connects from a port which is published hears its server, over TCP and UDP', async (t) => {
+  const web = await box(['lab'], {
+    publish: ['18400:80', '18400:80/udp', '127.0.0.1:18401:80', '[::1]:18401:80'],
+  });
+  const servers = [await serve(web.pid, 80), await serve(web.pid, 80, { address: '::' })];
+  for (const host of ['127.0.0.1', '::1']) {
+    const server = createServer((socket) => socket.end('heard')).listen(18410, host);
+    t.after(() => server.close());
+    await once(server, 'listening');
+    for (const localPort of [18400, 18401]) {
+      const client = connect({ host, port: 18410, localAddress: host, localPort });
+      client.setTimeout(5000, () => client.destroy(new Error(`no answer on ${host} to port ${localPort}`)));
+      assert.equal(await text(client), 'heard');
+      assert.ok(ask(0, host, localPort), 'the published port is still reached');
+    }
+    const type = host === '::1' ? 'udp6' : 'udp4';
+    const [udpServer, udpClient] = [createSocket(type), createSocket(type)];
+    t.after(() => {
+      udpServer.close();
+      udpClient.close();
+    });
+    udpServer.on('message', (_message, { port, address }) => udpServer.send('heard', port, address));
+    await new Promise<void>((resolve) => udpServer.bind(18410, host, resolve));
+    await new Promise<void>((resolve) => udpClient.bind(18400, host, resolve));
+    udpClient.send('x', 18410, host);
+    const [message] = (await once(udpClient, 'message', { signal: AbortSignal.timeout(5000) })) as [Buffer];
+    assert.equal(message.toString(), 'heard');
+  }
+  for (const each of servers) await each.end();
+  for (const set of ['clients4', 'clients6']) oracle('nft', ['flush', 'set', 'inet', 'warren', set]);
   await web[Symbol.asyncDispose]();
 });
 
