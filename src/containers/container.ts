@@ -232,6 +232,11 @@ export class DetachedContainer {
       linkName(this.directory, name);
       giveNameBack(this.#root, old.name, this.id);
       this.#event('rename', { oldName: old.name });
+      // Its neighbours find it by the new one from now on. Who is in no network has no need of this file.
+      if (old.networking) {
+        const { announceName } = await import('./network.js');
+        await announceName(this.#root, old, name);
+      }
     } finally {
       lock.release();
     }

@@ -23,6 +23,7 @@ import {
   parsePortSpec,
   parseResolvConf,
   prepareNetworks,
+  renameInNetworks,
   resolverFor,
   type Attachment,
   type HostsEntry,
@@ -268,12 +269,19 @@ function writeHosts(
   return { path, isShared: false };
 }
 
+/** The new name of a container that is called otherwise from now on, in the files of the networks that it is in. */
+export async function announceName(root: string, old: ContainerRecord, name: string): Promise<void> {
+  const { id, options } = old;
+  const places = await renameInNetworks(id, old.name, isHostName(name) ? name : undefined);
+  announce(root, id, options.hostname ?? id.slice(0, 12), places);
+}
+
 /** Its names, in the files of its networks. */
 export function announce(
   root: string,
   id: string,
   hostname: string,
-  attachments: readonly Attachment[],
+  attachments: readonly Pick<Attachment, 'network' | 'addresses' | 'aliases'>[],
 ): void {
   for (const { network, addresses, aliases } of attachments) {
     joinHosts(

@@ -12,7 +12,7 @@ import { checkContainerId } from './container-id.js';
 import { detachOne } from './detach.js';
 import type { Endpoint, PublishedPort } from './endpoint.js';
 import { canPublish, type NetworkPlan } from './prepare.js';
-import { publishPorts } from './publish.js';
+import { canServe, publishPorts } from './publish.js';
 import { hasDefaultRoute, isWayOut } from './reroute.js';
 
 /** A container's interface in a network. */
@@ -76,10 +76,16 @@ export async function attachAll(
   }
 }
 
-/** On the first network that can. */
+/** On the first network that can, and has what the host's addresses need if there is such a one. */
 async function publish(plan: NetworkPlan, done: Endpoint[]): Promise<void> {
   if (plan.publish.length === 0) return;
-  const at = plan.attachments.findIndex(({ record }) => canPublish(record));
+  const able = [...done.keys()].filter((index) => {
+    const planned = plan.attachments[index];
+    return planned !== undefined && canPublish(planned.record);
+  });
+  const fits = (endpoint: Endpoint | undefined): boolean =>
+    endpoint !== undefined && plan.publish.every((request) => canServe(endpoint, request));
+  const at = able.find((index) => fits(done[index])) ?? able[0] ?? -1;
   const endpoint = done[at];
   if (endpoint) done[at] = await publishPorts(endpoint, plan.publish);
 }

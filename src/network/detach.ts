@@ -32,11 +32,13 @@ export async function detachAll(container: string, options: DetachOptions = {}):
     );
 }
 
-/** What a container has, in every network. */
+/** What a container has, in every network, in the order of its interfaces. */
 export function endpointsOfContainer(container: string): Endpoint[] {
-  return allRecords().flatMap(({ name }) =>
+  const found = allRecords().flatMap(({ name }) =>
     hasEndpoint(name, container) ? (findEndpoint(name, container) ?? []) : [],
   );
+  const number = (endpoint: Endpoint): number => Number(endpoint.interface.replace(/^\D*/, ''));
+  return found.length < 2 ? found : found.sort((a, b) => number(a) - number(b));
 }
 
 /**

@@ -21,6 +21,7 @@ export {
   type NetworkRecord,
   type NetworkSubnet,
 } from './record.js';
+export { renameInNetworks } from './rename.js';
 export { reroute } from './reroute.js';
 export { ensureNetworkRules, keepNetworkRules, type KeepRulesOptions } from './restore.js';
 export * from './dns/index.js';

@@ -1,6 +1,6 @@
 /** Which process holds a port of the host: it would get nothing any more once the port is published. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { type InetSocket, inetSockets, openNetlink } from '../netlink/index.js';
+import { type InetSocket, inetSockets, NetlinkError, openNetlink } from '../netlink/index.js';
 import type { PortProtocol } from './endpoint.js';
 import type { PublishRequest } from '../kernel/port-spec.js';
 
@@ -25,6 +25,10 @@ export async function listenersFor(requests: readonly PublishRequest[]): Promise
         ...(await inetSockets(socket, {
           protocols: [protocol],
           states: [protocol === 'udp' ? 'UNCONN' : 'LISTEN'],
+        }).catch((error: unknown) => {
+          // A kernel without SCTP, or that cannot tell of it.
+          if (protocol === 'sctp' && error instanceof NetlinkError && error.errno === 'ENOENT') return [];
+          throw error;
         })),
       );
     return found.map(toListener);

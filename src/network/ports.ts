@@ -6,7 +6,7 @@ import { type Endpoint, type PublishedPort, writeEndpoint } from './endpoint.js'
 import { withLock } from './lock.js';
 import { canPublish } from './prepare.js';
 import { formatPort, type PublishRequest } from '../kernel/port-spec.js';
-import { publishPorts, unpublish } from './publish.js';
+import { canServe, publishPorts, unpublish } from './publish.js';
 import { getRecord } from './record.js';
 import { ensureTable, openTables } from './table.js';
 
@@ -17,10 +17,10 @@ export function portsOf(container: string): PublishedPort[] {
 }
 
 /**
- * Publishes more ports of a container that runs, on the first of its networks that can.
+ * Publishes more ports of a container that runs, on the first of its networks that can, and has what the host's addresses need.
  *
  * @returns Those that were added.
- * @throws {WarrenError} `ERR_NOT_ATTACHED`, `ERR_PORT_IN_USE`, `ERR_PORTS_EXHAUSTED`
+ * @throws {WarrenError} `ERR_NOT_ATTACHED`, `ERR_PORT_IN_USE`, `ERR_PORTS_EXHAUSTED`, `ERR_NETWORK_REQUEST`
  */
 export async function addPorts(
   container: string,
@@ -28,14 +28,16 @@ export async function addPorts(
 ): Promise<PublishedPort[]> {
   checkContainerId(container);
   return withLock(async () => {
-    const endpoint = publisher(container);
+    const endpoints = endpointsOfContainer(container);
+    const endpoint = publisher(container, endpoints, requests);
     const tables = openTables();
     try {
       await ensureTable(tables, [getRecord(endpoint.network)]);
     } finally {
       tables.close();
     }
-    const now = await publishPorts(endpoint, requests);
+    const others = endpoints.filter((each) => each !== endpoint).flatMap(({ ports }) => ports);
+    const now = await publishPorts(endpoint, requests, others);
     return now.ports.slice(endpoint.ports.length);
   });
 }
@@ -92,8 +94,13 @@ export async function removePorts(
   });
 }
 
-function publisher(container: string): Endpoint {
-  const found = endpointsOfContainer(container).find(({ network }) => canPublish(getRecord(network)));
+function publisher(
+  container: string,
+  endpoints: readonly Endpoint[],
+  requests: readonly PublishRequest[],
+): Endpoint {
+  const able = endpoints.filter(({ network }) => canPublish(getRecord(network)));
+  const found = able.find((each) => requests.every((request) => canServe(each, request))) ?? able[0];
   if (found) return found;
   throw new WarrenError(
     'ERR_NOT_ATTACHED',

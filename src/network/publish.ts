@@ -8,6 +8,7 @@ import {
   setBridgePort,
 } from '../netlink/index.js';
 import { elementsForm } from '../netlink/nftables/forms.js';
+import { invalid, quote } from '../errors.js';
 import { familyOfAddress } from './address.js';
 import { type Endpoint, type PublishedPort, writeEndpoint } from './endpoint.js';
 import { readHostSysctl } from './forwarding.js';
@@ -32,13 +33,18 @@ interface Clash {
 /**
  * Publishes what is asked for, all of it or nothing, and writes it down.
  *
+ * @param taken What the container publishes in its other networks.
  * @returns The endpoint as it is now.
- * @throws {WarrenError} `ERR_PORT_IN_USE`, `ERR_PORTS_EXHAUSTED`
+ * @throws {WarrenError} `ERR_PORT_IN_USE`, `ERR_PORTS_EXHAUSTED`, `ERR_NETWORK_REQUEST` where the host's address is of a family of
+ *   which the container has none.
  */
 export async function publishPorts(
   endpoint: Endpoint,
   requests: readonly PublishRequest[],
+  taken: readonly PublishedPort[] = [],
 ): Promise<Endpoint> {
+  const unreachable = requests.find((request) => !canServe(endpoint, request));
+  if (unreachable) throw noAddressFor(endpoint, unreachable);
   const tables = openTables();
   try {
     const listeners = await listenersFor(requests);
@@ -46,7 +52,7 @@ export async function publishPorts(
     for (let tries = 1; ; tries++) {
       const ports: PublishedPort[] = [];
       for (const request of requests)
-        ports.push(choosePort(request, listeners, [...refused, ...ports, ...endpoint.ports]));
+        ports.push(choosePort(request, listeners, [...refused, ...ports, ...endpoint.ports, ...taken]));
       const now = { ...endpoint, ports: [...endpoint.ports, ...ports] };
       // Written first: a table that somebody restores in between has it too.
       writeEndpoint(now);
@@ -70,6 +76,27 @@ export async function publishPorts(
   } finally {
     tables.close();
   }
+}
+
+/** Whether the container has an address of the family of the host's. */
+export function canServe(
+  { addresses }: Pick<Endpoint, 'addresses'>,
+  { hostIp }: Pick<PublishRequest, 'hostIp'>,
+): boolean {
+  if (hostIp === undefined) return true;
+  return addresses.some((address) => familyOfAddress(address) === familyOfAddress(hostIp));
+}
+
+function noAddressFor({ network }: Endpoint, { hostIp = '', containerPort, protocol }: PublishRequest) {
+  const isV6 = familyOfAddress(hostIp) === 'inet6';
+  return invalid(
+    'ERR_NETWORK_REQUEST',
+    `Cannot publish port ${containerPort}/${protocol} on ${hostIp}`,
+    `the container has no IPv${isV6 ? 6 : 4} address in the network ${quote(network)}`,
+    isV6
+      ? 'make the network with --ipv6, or take an IPv4 address'
+      : 'take an IPv6 address, as in [::1]:8080:80',
+  );
 }
 
 /**

@@ -10,7 +10,7 @@ import { familyOfAddress } from './address.js';
 import { endpointsOfContainer } from './detach.js';
 import type { Endpoint } from './endpoint.js';
 import { canPublish } from './prepare.js';
-import { publishPorts } from './publish.js';
+import { canServe, publishPorts } from './publish.js';
 import { getRecord, type NetworkRecord } from './record.js';
 
 /**
@@ -33,9 +33,12 @@ export async function reroute(gone: Endpoint, namespace: NetworkNamespace): Prom
   }
   const publisher = left.find(({ record }) => canPublish(record));
   if (gone.ports.length === 0 || !publisher) return [];
+  const others = left.filter((each) => each !== publisher).flatMap(({ endpoint }) => endpoint.ports);
+  const ports = gone.ports.filter((port) => canServe(publisher.endpoint, port));
   const now = await publishPorts(
     publisher.endpoint,
-    gone.ports.map(({ hostPort, ...port }) => ({ ...port, hostPorts: { first: hostPort, last: hostPort } })),
+    ports.map(({ hostPort, ...port }) => ({ ...port, hostPorts: { first: hostPort, last: hostPort } })),
+    others,
   );
   return now.ports.slice(publisher.endpoint.ports.length);
 }

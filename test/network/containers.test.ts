@@ -336,6 +336,56 @@ test('publishContainerPorts() and unpublishContainerPorts() change what its next
   assert.equal(portsOf(web.id).length, 1);
 });
 
+test('in several networks, ports are published and added on the first, and on no other what is published already', async () => {
+  const web = await run({ networks: ['other', 'lab'], publish: ['18310:80'] });
+  const endpoint = (): readonly string[] =>
+    endpointsOfContainer(web.id).map(
+      ({ network, ports }) => `${network} ${ports.map((port) => port.hostPort).join(' ')}`,
+    );
+  assert.deepEqual(endpoint(), ['other 18310', 'lab ']);
+  await publishContainerPorts(root, web.id, parsePortSpec('18311:80'));
+  assert.deepEqual(endpoint(), ['other 18310 18311', 'lab ']);
+  // Only lab has IPv6.
+  await publishContainerPorts(root, web.id, parsePortSpec('[::1]:18312:80'));
+  assert.deepEqual(endpoint(), ['other 18310 18311', 'lab 18312']);
+  for (const spec of ['18310:81', '[::1]:18311:81'])
+    await rejects(
+      publishContainerPorts(root, web.id, parsePortSpec(spec)),
+      'ERR_PORT_IN_USE',
+      /published already/,
+    );
+  await web.remove({ force: true });
+});
+
+test('a port of an address whose family the container has not is refused, and nothing is left', async () => {
+  await rejects(
+    run({ networks: ['other'], publish: ['[::1]:18313:80'] }),
+    'ERR_NETWORK_REQUEST',
+    /no IPv6 address in the network "other"/,
+  );
+  const web = await run({ networks: ['other'] });
+  await rejects(publishContainerPorts(root, web.id, parsePortSpec('[::1]:18313:80')), 'ERR_NETWORK_REQUEST');
+  assert.deepEqual(portsOf(web.id), []);
+  await web.remove({ force: true });
+});
+
+test('rename() of a container that runs: its neighbours find it by the new name, and not by the old', async () => {
+  const [web, neighbour] = [
+    await run({ name: 'web', networks: [{ network: 'lab', aliases: ['www'] }] }),
+    await run({ networks: ['lab'] }),
+  ];
+  await web.rename('shop');
+  assert.match(await inside(neighbour, 'grep 10.90 /etc/hosts'), /^[0-9.]+\tshop www /m);
+  assert.doesNotMatch(await inside(neighbour, 'grep ^1 /etc/hosts'), /\bweb\b/);
+  assert.deepEqual(
+    endpointsOfContainer(web.id).map(({ aliases }) => aliases),
+    [['shop', 'www']],
+  );
+  await web.rename('shop.example');
+  assert.doesNotMatch(await inside(neighbour, 'grep ^1 /etc/hosts'), /shop/);
+  for (const each of [web, neighbour]) await each.remove({ force: true });
+});
+
 test('--network container:NAME shares interfaces and names; one that does not run is refused', async () => {
   const web = await run({ name: 'host-of-two', networks: ['lab'], publish: ['8087:81'] });
   const second = await run({ network: 'container:host-of-two' });
