@@ -17,6 +17,7 @@ import type {
 import { parseAddHost } from '../kernel/hosts-file.js';
 import { parseNetworkSpec } from '../network/network-spec.js';
 import { parsePortSpec } from '../kernel/port-spec.js';
+import { checkResolverOptions } from '../kernel/resolv-conf.js';
 import type { NetworkRequest } from '../network/prepare.js';
 
 type Checked = Pick<
@@ -128,6 +129,7 @@ function checkNetworking(
     );
   }
   for (const spec of others.publish ?? []) parsePortSpec(spec);
+  checkResolverOptions({ dns: others.dns, search: others.dnsSearch, options: others.dnsOptions });
   for (const host of others.addHosts ?? []) parseAddHost(host, '0.0.0.0');
   return {
     networks: networks.map((each) => (typeof each === 'string' ? readNetwork(each) : each)),

@@ -1,5 +1,6 @@
 /** The text of a container's /etc/resolv.conf. Pure. See resolv.conf(5). */
 import { isIP } from 'node:net';
+import { invalid, quote } from '../errors.js';
 
 export interface ResolvConf {
   readonly nameservers: readonly string[];
@@ -44,6 +45,26 @@ export interface ResolverOptions {
   readonly options?: readonly string[] | undefined;
   /** Where a server of ours answers inside the container; the others are for it to ask. */
   readonly responder?: string | undefined;
+}
+
+/** @throws {WarrenError} `ERR_NETWORK_REQUEST`: a resolver would not understand it, or understand more than is said. */
+export function checkResolverOptions({ dns = [], search = [], options = [] }: ResolverOptions): void {
+  const refuse = (name: string, text: string, why: string, fix: string) =>
+    invalid('ERR_NETWORK_REQUEST', `Cannot use --${name} ${quote(text)}`, why, fix);
+  for (const text of dns)
+    if (isIP(text) === 0) throw refuse('dns', text, 'it is no IP address', 'write --dns 9.9.9.9');
+  const isWord = (text: string): boolean => /^[^\s#;\0]+$/.test(text);
+  for (const text of search)
+    if (!isWord(text))
+      throw refuse('dns-search', text, 'it is no domain', 'write --dns-search example.org, once for each');
+  for (const text of options)
+    if (!isWord(text))
+      throw refuse(
+        'dns-opt',
+        text,
+        'it is no option of resolv.conf(5)',
+        'write --dns-opt ndots:2, once for each',
+      );
 }
 
 /** Google's, as docker falls back to where the host has none that a container could reach. */

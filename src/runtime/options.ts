@@ -7,7 +7,8 @@ import type { UserNetworkWord } from './user-network/words.js';
  *
  * - `private`: a new one.
  * - `host`: the caller's.
- * - `ns:PATH`: an existing one, by a file such as `/run/netns/blue` or `/proc/1234/ns/net`.
+ * - `ns:PATH`: an existing one, by a file such as `/run/netns/blue` or `/proc/1234/ns/net`; a network namespace also by the name
+ *   that ip-netns(8) knows it by: `ns:blue`.
  * - `pid:N`: the one of process N.
  */
 export type NamespaceChoice = 'private' | 'host' | `ns:${string}` | `pid:${number}`;

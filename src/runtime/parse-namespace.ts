@@ -30,7 +30,7 @@ const laterWords: ReadonlyMap<string, string> = new Map([
 
 /**
  * @param kind Which namespace; it decides the words (`none` is for network alone).
- * @param text `private`, `host`, `none`, `ns:PATH` or `pid:N`.
+ * @param text `private`, `host`, `none`, `ns:PATH` or `pid:N`; of a network namespace also `ns:NAME`, of `ip netns`.
  * @throws {WarrenError} `ERR_NAMESPACE_SPEC`.
  */
 export function parseNamespace(kind: NamespaceKind, text: string): NamespaceSource {
@@ -44,7 +44,10 @@ export function parseNamespace(kind: NamespaceKind, text: string): NamespaceSour
 }
 
 function namespacePath(kind: NamespaceKind, text: string): string {
-  const path = text.slice('ns:'.length);
+  const given = text.slice('ns:'.length);
+  // As ip-netns(8) has them.
+  const isName = kind === 'network' && /^[^/\0]+$/.test(given) && given !== '.' && given !== '..';
+  const path = isName ? `/run/netns/${given}` : given;
   const fault = pathFault(path, 'path', { allowDotDot: true });
   if (fault === undefined) return path;
   throw bad(kind, text, fault, 'give the absolute path of a namespace file, as in ns:/run/netns/blue');

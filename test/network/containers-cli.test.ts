@@ -119,6 +119,32 @@ test('warren run -p, -P --expose, and warren port', async () => {
   await server.end();
 });
 
+test('warren port rm takes what warren port prints, and refuses what is no port of the host', async () => {
+  await run('--name', 'web', '--network', 'lab', '-p', '18300:80', '-p', '127.0.0.1:18301:80', ...idle);
+  for (const line of (await ok('port', 'web')).split('\n'))
+    await ok('port', 'rm', 'web', line.split(' -> ')[1] ?? '');
+  assert.equal(await ok('port', 'web'), '');
+  await ok('port', 'add', 'web', '18300:80');
+  for (const spec of ['18300:80', '18300-18301', 'web:18300'])
+    assert.match(await refused('port', 'rm', 'web', spec), /it is not \[IP:\]HOSTPORT/);
+  await ok('rm', '-f', 'web');
+});
+
+test('--dns, --dns-search and --dns-opt that are none are refused before anything is made', async () => {
+  for (const [option, value] of [
+    ['--dns', 'resolver'],
+    ['--dns', '9.9.9.9\nnameserver 6.6.6.6'],
+    ['--dns-search', 'a\nnameserver 6.6.6.6'],
+    ['--dns-search', 'a b'],
+    ['--dns-opt', ''],
+  ] as const)
+    assert.match(
+      await refused('run', '--rootfs', rootfs, '--network', 'lab', option, value, '--', 'true'),
+      new RegExp(`Cannot use ${option}`),
+    );
+  assert.equal(await ok('ps', '-aq'), '');
+});
+
 test('warren network connect, disconnect and rm', async () => {
   const id = await run('--name', 'web', '--network', 'lab', ...idle);
   const [name, address = ''] = (await ok('network', 'connect', '--alias', 'two', 'other', 'web')).split(' ');
@@ -152,6 +178,12 @@ test('--network none, host, ns: and container: give the namespace that they name
   assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'ns:/run/blue', '--', ...link), blue);
   oracle('umount', ['/run/blue']);
   oracle('rm', ['/run/blue']);
+  oracle('touch', ['/run/netns/green']);
+  oracle('unshare', ['--net=/run/netns/green', 'true']);
+  const green = oracle('nsenter', ['--net=/run/netns/green', ...link]).stdout.trim();
+  assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'ns:green', '--', ...link), green);
+  oracle('umount', ['/run/netns/green']);
+  oracle('rm', ['/run/netns/green']);
   await run('--name', 'web', '--network', 'lab', ...idle);
   const web = readlinkSync(`/proc/${(await inspect('web')).State.Pid}/ns/net`);
   assert.equal(await ok('run', '--rootfs', rootfs, '--network', 'container:web', '--', ...link), web);

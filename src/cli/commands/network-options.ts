@@ -14,7 +14,7 @@ export const networkOptionTable = {
     aliases: ['net'],
     placeholder: 'NET',
     complete: ['none', 'host', 'private', 'user', 'pasta', 'slirp4netns', 'container:', 'ns:', 'pid:'],
-    help: 'a network (warren network ls), with NET:ip=…,ip6=…,mac=…,alias=…; or none (which is private), host, container:NAME, ns:PATH, pid:N; for an ordinary user: user, which is pasta or slirp4netns',
+    help: 'a network (warren network ls), with NET:ip=…,ip6=…,mac=…,alias=…; or none (which is private), host, container:NAME, ns:NAME or ns:PATH, pid:N; for an ordinary user: user, which is pasta or slirp4netns',
     group,
   },
   publish: {

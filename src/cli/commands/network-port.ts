@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import { WarrenError, invalid, quote } from '../../errors.js';
 import type { NetworkPlace } from '../../containers/inspect-network.js';
 import type { PortProtocol, PublishedPort } from '../../network/endpoint.js';
+import { canonicalAddress } from '../../kernel/ip-address.js';
 import { defineCommand } from '../command.js';
 import { STDOUT, writeText } from '../output.js';
 
@@ -77,11 +79,18 @@ function fits({ containerPort, protocol }: PublishedPort, text: string): boolean
 
 function parseHostPort(text: string): Pick<PublishedPort, 'hostIp' | 'hostPort' | 'protocol'> {
   const match = /^(?:\[?([0-9a-f.:]+?)\]?:)?(\d{1,5})(?:\/(tcp|udp|sctp))?$/i.exec(text);
-  if (!match)
-    throw invalid('ERR_PORT_SPEC', `Cannot take back ${quote(text)}`, 'it is not [IP:]HOSTPORT[/PROTOCOL]');
-  const [, hostIp, hostPort, protocol = 'tcp'] = match;
+  const [, hostIp, hostPort, protocol = 'tcp'] = match ?? [];
+  if (!match || (hostIp !== undefined && isIP(hostIp) === 0))
+    throw invalid(
+      'ERR_PORT_SPEC',
+      `Cannot take back ${quote(text)}`,
+      'it is not [IP:]HOSTPORT[/PROTOCOL]',
+      'write 8080, 127.0.0.1:8080 or [::1]:8080/udp: what stands behind the arrow of warren port',
+    );
+  // As `warren port` writes a port that is published on every address.
+  const isEvery = hostIp === undefined || hostIp === '0.0.0.0' || hostIp === '::';
   return {
-    ...(hostIp === undefined ? {} : { hostIp }),
+    ...(isEvery ? {} : { hostIp: canonicalAddress(hostIp) }),
     hostPort: Number(hostPort),
     protocol: protocol.toLowerCase() as PortProtocol,
   };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WarrenError, invalid } from '../../errors.js';
 import { hostsFile, parseAddHost } from '../../kernel/hosts-file.js';
-import { formatResolvConf, parseResolvConf } from '../../kernel/resolv-conf.js';
+import { checkResolverOptions, formatResolvConf, parseResolvConf } from '../../kernel/resolv-conf.js';
 import type { ContainerConfig, UserNetwork } from '../../plan/config.js';
 import type { Host } from '../host.js';
 import type { ContainerOptions } from '../options.js';
@@ -79,6 +79,7 @@ function filesFor(
   { resolver }: UserNetwork,
   hostname: string,
 ): ConfiguredUserNetwork['files'] {
+  checkResolverOptions({ dns, search: dnsSearch, options: dnsOptions });
   const theirs = parseResolvConf(readIfThere('/etc/resolv.conf'));
   const search = dnsSearch ?? theirs.search;
   const full = domainname === undefined ? [hostname] : [`${hostname}.${domainname}`, hostname];
