@@ -48,11 +48,16 @@ async function runCommand(command: Command, args: readonly string[]): Promise<nu
     command: `warren ${command.name}`,
     stopAtOperand,
   });
-  if (parsed.values.help === true) {
+  if (parsed.values.help === true || (stopAtOperand && asksForHelp(command, parsed.operands))) {
     await printHelp(command);
     return 0;
   }
   return command.run(parsed, { env: process.env });
+}
+
+/** `warren netns wire --help`: what stands behind an action is the action's. */
+function asksForHelp({ operands = [] }: Command, [action, next]: readonly string[]): boolean {
+  return action !== undefined && operands.includes(action) && (next === '--help' || next === '-h');
 }
 
 const helpOption = { kind: 'flag', help: 'print this text', group: 'Help' } as const;

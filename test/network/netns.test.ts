@@ -80,6 +80,27 @@ test('monitorNetns() tells of names that come and go, whoever makes them', async
   assert.equal((await last).done, true);
 });
 
+test('netns wire gives each namespace an address of its own; --help behind an action is answered', async () => {
+  const names = ['wired-a', 'wired-b', 'wired-c'];
+  const wire = ['netns', 'wire', '--no-nat', '--gateway', '10.201.1.1/24', '--bridge', 'wire1'];
+  for (const name of names) {
+    oracle(warrenPath, ['netns', 'add', name]);
+    oracle(warrenPath, [...wire, name]);
+  }
+  for (const address of ['10.201.1.3', '10.201.1.4'])
+    oracle('ip', ['netns', 'exec', 'wired-a', 'ping', '-c1', '-W5', address]);
+  // All that a small subnet has are given.
+  oracle(warrenPath, ['netns', 'add', 'wired-d']);
+  const small = ['netns', 'wire', '--no-nat', '--gateway', '10.201.1.2/30', '--bridge', 'wire2', 'wired-d'];
+  oracle('ip', ['-n', 'wired-b', 'address', 'add', '10.201.1.1/32', 'dev', 'lo']);
+  const { code, stderr } = oracle(warrenPath, small, { allowFailure: true });
+  assert.equal(code, 2);
+  assert.match(stderr, /others have all from 10\.201\.1\.1 to 10\.201\.1\.2/);
+  assert.match(oracle(warrenPath, ['netns', 'wire', '--help']).stdout, /^Usage: warren netns/);
+  for (const name of [...names, 'wired-d']) oracle(warrenPath, ['netns', 'rm', name]);
+  oracle('ip', ['link', 'delete', 'wire1']);
+});
+
 test('MISSION 2.5: wire: a pair, a bridge, addresses, a default route and NAT; the plan’s commands do the same', async () => {
   const outside = await neighbour();
   await addNetns('blue');

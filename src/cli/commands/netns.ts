@@ -39,7 +39,7 @@ const options = {
   address: {
     kind: 'value',
     placeholder: 'ADDRESS',
-    help: 'of the namespace (default: the one after the gateway’s)',
+    help: 'of the namespace (default: the next free one after the gateway’s)',
     group: 'wire',
   },
   device: { kind: 'value', placeholder: 'NAME', help: 'the end inside (default: eth0)', group: 'wire' },
@@ -260,8 +260,9 @@ const handlers: Readonly<Record<Action, Handler>> = {
   async wire(words, values) {
     const [target = ''] = expect('wire', words, 1, 1, 'TARGET');
     const { carryOutWire, netnsNames, planWire } = await netns();
-    const { findNetnsView, openView, readNetnsViews } = await import('../netns/places.js');
-    const view = await findNetnsView(target, await readNetnsViews());
+    const { addressesIn, findNetnsView, openView, readNetnsViews } = await import('../netns/places.js');
+    const views = await readNetnsViews();
+    const view = await findNetnsView(target, views);
     const { inode, place } = view;
     const path = place && 'path' in place ? place.path : undefined;
     if (values.plan === true && path === undefined) {
@@ -277,6 +278,7 @@ const handlers: Readonly<Record<Action, Handler>> = {
       shownAs: netnsNames().includes(target) ? { name: target } : { path: path ?? '' },
       hostDevice: hostDevice ?? `wire${inode}`.slice(0, 15),
       nat: noNat !== true,
+      ...(address === undefined ? { taken: await addressesIn(views) } : {}),
       ...(bridge === undefined ? {} : { bridge }),
       ...(gateway === undefined ? {} : { gateway }),
       ...(address === undefined ? {} : { address }),

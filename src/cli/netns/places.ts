@@ -1,4 +1,5 @@
 /** Network namespaces of the machine, as commands show and find them. */
+import { closeSync } from 'node:fs';
 import { WarrenError, invalid, quote } from '../../errors.js';
 import {
   findNamespaces,
@@ -6,6 +7,7 @@ import {
   readNamespaces,
   type Namespace,
 } from '../../explore/namespaces/index.js';
+import { addresses, openNetlink } from '../../netlink/index.js';
 import { getNetwork, listNetworks, endpointsOf, type Endpoint } from '../../network/index.js';
 import {
   NETNS_DIRECTORY,
@@ -146,6 +148,28 @@ async function pidOfContainer(word: string): Promise<number | undefined> {
 }
 
 /** For people: `blue`, `container web`, `process 7`. */
+/** IPv4 addresses that are in use in any of them. */
+export async function addressesIn(views: readonly NetnsView[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const view of views) {
+    let fd: number;
+    try {
+      fd = openView(view);
+    } catch {
+      // It has ended, or is not ours to enter.
+      continue;
+    }
+    const socket = openNetlink('route', { namespace: { fd } });
+    try {
+      for (const { local } of await addresses(socket, { family: 'inet' })) found.add(local);
+    } finally {
+      socket.close();
+      closeSync(fd);
+    }
+  }
+  return found;
+}
+
 export function describeView({ names, container, processes, inode, isOurs }: NetnsView): string {
   if (isOurs) return 'this namespace';
   if (container !== undefined) return `container ${container}`;

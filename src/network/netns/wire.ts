@@ -37,8 +37,10 @@ export interface WireOptions {
   readonly bridge?: string;
   /** The bridge's address with its length. Default 10.200.1.1/24. */
   readonly gateway?: string;
-  /** The container's; default: the next after the gateway's. */
+  /** The container's; default: the next after the gateway's that is not taken. */
   readonly address?: string;
+  /** Addresses that others have. */
+  readonly taken?: ReadonlySet<string>;
   /** The name of the end inside. Default eth0. */
   readonly device?: string;
   /** Default: made from the namespace's number. */
@@ -232,7 +234,7 @@ async function tolerate(done: Promise<void>, may: readonly string[]): Promise<vo
   }
 }
 
-function readAddresses({ gateway: given = '10.200.1.1/24', address: wanted }: WireOptions) {
+function readAddresses({ gateway: given = '10.200.1.1/24', address: wanted, taken }: WireOptions) {
   const block = parseBlock(given);
   const gateway = given.split('/')[0] ?? '';
   const { first, last } = usable(block);
@@ -244,8 +246,7 @@ function readAddresses({ gateway: given = '10.200.1.1/24', address: wanted }: Wi
       'it is no IPv4 address of a device with its length',
       'write 10.200.1.1/24',
     );
-  const next = number + 1n > last ? first : number + 1n;
-  const address = wanted?.split('/')[0] ?? addressText('inet', next);
+  const address = wanted?.split('/')[0] ?? nextAddress({ first, last, gateway: number, taken });
   const isInside = familyOfAddress(address) === 'inet' && contains(block, 'inet', addressNumber(address));
   if (!isInside || addressNumber(address) === number)
     throw invalid(
@@ -254,6 +255,27 @@ function readAddresses({ gateway: given = '10.200.1.1/24', address: wanted }: Wi
       `it is not in ${formatBlock(block)}, or the gateway’s`,
     );
   return { gateway, address, length: block.length, subnet: formatBlock(block) };
+}
+
+function nextAddress(range: {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly gateway: bigint;
+  readonly taken: ReadonlySet<string> | undefined;
+}): string {
+  const { first, last, gateway, taken } = range;
+  for (let next = gateway + 1n; ; next++) {
+    if (next > last) next = first;
+    if (next === gateway) break;
+    const address = addressText('inet', next);
+    if (taken?.has(address) !== true) return address;
+  }
+  throw invalid(
+    'ERR_WIRE',
+    'Cannot find an address for the namespace',
+    `others have all from ${addressText('inet', first)} to ${addressText('inet', last)}`,
+    'take another --gateway, with a --bridge of its own',
+  );
 }
 
 function shellWord(text: string): string {
