@@ -157,14 +157,17 @@ export function checkAddress(
   const number = addressNumber(wanted);
   const address = addressText(familyOfAddress(wanted), number);
   const { first, last } = usable(block);
-  const outside = !contains(block, familyOfAddress(wanted), number) || number < first || number > last;
+  const isInside = contains(block, familyOfAddress(wanted), number);
+  const outside = !isInside || number < first || number > last;
   const isGateway = subnet.gateway !== undefined && addressNumber(subnet.gateway) === number;
   if (outside || isGateway) {
     throw invalid(
       'ERR_ADDRESS_OUTSIDE',
       `Cannot give the address ${quote(wanted)} to a container`,
       outside
-        ? `the network ${quote(network.name)} has ${subnet.subnet}`
+        ? isInside
+          ? `it is the first or last of ${subnet.subnet}, which stand for the network ${quote(network.name)} itself and for all in it`
+          : `the network ${quote(network.name)} has ${subnet.subnet}`
         : `it is the gateway of the network ${quote(network.name)}`,
     );
   }

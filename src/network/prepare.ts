@@ -136,7 +136,7 @@ export function checkNetworkRequest(request: NetworkRequest): NetworkRecord {
     if (!subnet) throw badRequest(record.name, `it has no ${name} subnet`);
     checkAddress(record, subnet, address);
   }
-  if (mac !== undefined && !/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(mac))
+  if (mac !== undefined && !/^(?!00(?::00){5}$)[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(mac))
     throw badRequest(record.name, `${quote(mac)} is no unicast link-layer address`);
   for (const alias of aliases)
     if (

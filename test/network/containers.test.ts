@@ -369,6 +369,22 @@ test('a port of an address whose family the container has not is refused, and no
   await web.remove({ force: true });
 });
 
+test('an address or a MAC that no container can have is refused, and the message says why', async () => {
+  for (const ip of ['10.90.0.0', '10.90.0.255'])
+    await rejects(
+      run({ networks: [{ network: 'lab', ip }] }),
+      'ERR_ADDRESS_OUTSIDE',
+      /first or last of 10\.90\.0\.0\/24/,
+    );
+  await rejects(
+    run({ networks: [{ network: 'lab', ip: '10.92.0.1' }] }),
+    'ERR_ADDRESS_OUTSIDE',
+    /has 10\.90\.0\.0\/24/,
+  );
+  for (const mac of ['00:00:00:00:00:00', '01:00:5e:00:00:01'])
+    await rejects(run({ networks: ['lab'], mac }), 'ERR_NETWORK_REQUEST', /no unicast link-layer address/);
+});
+
 test('rename() of a container that runs: its neighbours find it by the new name, and not by the old', async () => {
   const [web, neighbour] = [
     await run({ name: 'web', networks: [{ network: 'lab', aliases: ['www'] }] }),
