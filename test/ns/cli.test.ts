@@ -291,6 +291,10 @@ test('warren enter and ns know containers by name: as its root, like its command
     const [uid, own, its] = linesOf(like);
     assert.equal(uid, '1000');
     assert.equal(own, its);
+    assert.match(await cli('ns', 'show', 'box'), /^uts:\[\d+\]\n(?:.*\n)*? +first +\d+ sleep 1000$/m);
+    assert.match(await cli('ns', 'compare', 'self', 'box'), /^uts .* not shared/m);
+    const twice = await warren(['enter', 'box', '--like-container', '--', 'true'], { env });
+    assert.equal(twice.stderr.match(/system-call filter/g)?.length, 1, twice.stderr);
     // The host's root, in its PID and network namespaces; not in its user namespace, whose ids own nothing here.
     const tools = await cli(
       'enter',
@@ -310,5 +314,20 @@ test('warren enter and ns know containers by name: as its root, like its command
   } finally {
     await warren(['rm', '-f', 'box'], { env });
     rmSync('/run/enter-test-state', { recursive: true });
+  }
+});
+
+test('an ordinary user enters a container of their own like its command; tools for it are root’s to bring', async () => {
+  using user = plainUser();
+  const { code, stderr } = await user.warren(['run', '-d', '--name', 'mine', '--', 'sleep', '1000']);
+  assert.equal(code, 0, stderr);
+  try {
+    const like = await user.warren(['enter', 'mine', '--like-container', '--', 'id', '-u']);
+    assert.deepEqual([like.code, like.stdout], [0, '0\n'], like.stderr);
+    const tools = await user.warren(['enter', 'mine', '--tools', '--', 'true']);
+    assert.equal(tools.code, 125);
+    assert.match(tools.stderr, /only root can join them without that one/);
+  } finally {
+    await user.warren(['rm', '-f', 'mine']);
   }
 });

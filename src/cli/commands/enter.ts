@@ -3,7 +3,8 @@ import type { NamespaceKind } from '../../plan/constants.js';
 import type { EnterOptions, EnterTarget } from '../../runtime/enter/options.js';
 import { defineCommand } from '../command.js';
 import type { OptionValues } from '../options.js';
-import { isTerminal, STDERR, STDIN, STDOUT, writeText } from '../output.js';
+import { isTerminal, STDIN, STDOUT, writeText } from '../output.js';
+import { pidOfContainer } from '../running-pid.js';
 import { badValue, parseAssignment, parseInteger } from '../values.js';
 
 const NAMESPACES = 'Namespaces (default: all of a process, or the one that a file names)';
@@ -144,11 +145,7 @@ or --tools), they have no way to its files unless they have as many capabilities
     const { attend } = await import('../foreground.js');
     const tty = values.tty ?? ((await isTerminal(STDIN)) && (await isTerminal(STDOUT)));
     return attend(
-      async (words, io) => {
-        const container = await enter(target, namespaces, words, { ...chosen, ...io });
-        for (const warning of container.warnings) writeText(STDERR, `warren: note: ${warning}\n`);
-        return container;
-      },
+      async (words, io) => enter(target, namespaces, words, { ...chosen, ...io }),
       argv,
       {},
       { interactive: true, tty },
@@ -215,7 +212,7 @@ function shellOf(values: Values, env: NodeJS.ProcessEnv): string {
 async function targetOf(word: string): Promise<EnterTarget> {
   if (/^[1-9]\d{0,6}$/.test(word)) return Number(word);
   if (word.startsWith('/')) return { path: word };
-  const pid = await pidOfContainer(word);
+  const pid = await pidOfContainer(word, 'enter');
   if (pid !== undefined) return pid;
   const { existsSync } = await import('node:fs');
   if (/^[^/\0]+$/.test(word) && existsSync(`/run/netns/${word}`)) return { netns: word };
@@ -224,20 +221,4 @@ async function targetOf(word: string): Promise<EnterTarget> {
     why: 'there is neither a container nor a network namespace of that name',
     fix: 'see which there are: warren ps, warren ns ls --type net',
   });
-}
-
-/** @throws {WarrenError} `ERR_CONTAINER_AMBIGUOUS`, `ERR_CONTAINER_NOT_RUNNING`. */
-async function pidOfContainer(word: string): Promise<number | undefined> {
-  const { openContainers } = await import('../../containers/store.js');
-  let container;
-  try {
-    container = await openContainers().find(word);
-  } catch (error) {
-    if (error instanceof WarrenError && error.code === 'ERR_CONTAINER_NOT_FOUND') return undefined;
-    throw error;
-  }
-  const { pid } = container.snapshot().status;
-  if (pid > 0) return pid;
-  const { notRunningError } = await import('../../containers/not-running.js');
-  throw notRunningError(word, 'enter');
 }

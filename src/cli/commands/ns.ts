@@ -1,4 +1,5 @@
 import { invalid, quote } from '../../errors.js';
+import type { NamespaceTarget } from '../../explore/namespaces/find.js';
 import type { Namespace, NamespaceInventory } from '../../explore/namespaces/namespace.js';
 import { didYouMean } from '../../kernel/nearest.js';
 import { defineCommand } from '../command.js';
@@ -62,8 +63,8 @@ export const nsCommand = defineCommand({
   },
   operands: actions,
   notes: `
-TARGET, A and B are a process id, self, a namespace (net:[4026531840] or 4026531840), its file, or a name below
-/run/netns.
+TARGET, A and B are a process id, self, a container, a namespace (net:[4026531840] or 4026531840), its file, or a
+name below /run/netns.
 
   warren ns ls --type net
   warren ns show /run/netns/blue
@@ -85,6 +86,16 @@ looked at is told on standard error.`,
     return handlers[action](words, values);
   },
 });
+
+/** A container goes before a network namespace of the same name. */
+async function targetOf(word: string): Promise<NamespaceTarget> {
+  const { parseNamespaceTarget } = await import('../../explore/namespaces/index.js');
+  const target = parseNamespaceTarget(word);
+  if (target.by !== 'path' || word.startsWith('/')) return target;
+  const { pidOfContainer } = await import('../running-pid.js');
+  const pid = await pidOfContainer(word, 'look at');
+  return pid === undefined ? target : { by: 'pid', pid };
+}
 
 const handlers: Readonly<Record<Action, (words: readonly string[], values: Values) => Promise<number>>> = {
   async ls(words, values) {
@@ -143,10 +154,9 @@ const handlers: Readonly<Record<Action, (words: readonly string[], values: Value
 
   async show(words, values) {
     expect('show', words, 1, 1);
-    const { parseNamespaceTarget, findNamespaces, readNetnsids } =
-      await import('../../explore/namespaces/index.js');
+    const { findNamespaces, readNetnsids } = await import('../../explore/namespaces/index.js');
     const { showText } = await import('../namespaces/text.js');
-    const target = parseNamespaceTarget(words[0] ?? '');
+    const target = await targetOf(words[0] ?? '');
     const found = findNamespaces(await readInventory(), target);
     const netnsids = await readNetnsids(found);
     if (values.json === true)
@@ -159,9 +169,9 @@ const handlers: Readonly<Record<Action, (words: readonly string[], values: Value
 
   async compare(words, values) {
     expect('compare', words, 2, 2);
-    const { compareNamespaces, parseNamespaceTarget } = await import('../../explore/namespaces/index.js');
+    const { compareNamespaces } = await import('../../explore/namespaces/index.js');
     const { compareText } = await import('../namespaces/text.js');
-    const [a, b] = words.map(parseNamespaceTarget);
+    const [a, b] = await Promise.all(words.map(targetOf));
     if (!a || !b) return 1;
     const compared = compareNamespaces(await readInventory(), a, b);
     if (compared.length === 0)

@@ -1,7 +1,7 @@
 /** From what was asked for to a configuration for the planner. */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { invalid, quote } from '../../errors.js';
+import { WarrenError, invalid, quote } from '../../errors.js';
 import { cgroupDirectory, findCgroupHierarchies } from '../../kernel/cgroup/hierarchies.js';
 import { idToInside } from '../../kernel/idmap.js';
 import type { ProcStatus } from '../../kernel/proc-status.js';
@@ -35,6 +35,17 @@ export function configureProcess(
   );
   if (options.tools !== undefined && (namespaces?.includes('mnt') ?? false)) {
     throw contradiction('--tools', '--mount', 'the tools are the caller’s, and so is their mount namespace');
+  }
+  if (options.tools !== undefined && host.uid !== 0 && held.others.includes('user')) {
+    throw new WarrenError(
+      'ERR_ENTER_DENIED',
+      `Cannot bring tools into the namespaces of process ${held.pid}`,
+      {
+        kind: 'permission-denied',
+        why: 'they belong to a user namespace of its own, and only root can join them without that one',
+        fix: `run as root; or take the programs of this machine to its network: warren enter ${held.pid} --user --net -- COMMAND`,
+      },
+    );
   }
   const joinsUser = kinds.includes('user');
   const movesRoot = kinds.includes('mnt');
@@ -253,12 +264,16 @@ function capabilitiesOf(
   };
 }
 
-/** The directories of its groups that are in sight from here. */
+/** The directories of its groups that are in sight from here, but for those that the caller is in already. */
 function cgroupsOf(pid: number): string[] {
-  const theirs = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
-  return findCgroupHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), theirs).flatMap(
-    (hierarchy) => cgroupDirectory(hierarchy, hierarchy.own) ?? [],
-  );
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+  const groupsOf = (who: number | 'self'): string[] =>
+    findCgroupHierarchies(mounts, readFileSync(`/proc/${who}/cgroup`, 'utf8')).flatMap(
+      (hierarchy) => cgroupDirectory(hierarchy, hierarchy.own) ?? [],
+    );
+  // An ordinary user's container is in the caller's groups, which nobody but root may open.
+  const ours = new Set(groupsOf('self'));
+  return groupsOf(pid).filter((group) => !ours.has(group));
 }
 
 interface EnvironmentBase {
