@@ -1,12 +1,12 @@
 /** The one directory that command line, library and every process of a user share. */
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { invalid, quote } from './errors.js';
 
 /**
  * Where containers and networks are kept: `WARREN_STATE`, else `/var/lib/warren` for root and `~/.local/share/warren` for others.
  *
- * @throws {WarrenError} `ERR_STATE_DIRECTORY` for a relative path.
+ * @throws {WarrenError} `ERR_STATE_DIRECTORY` for a relative path, and for a user without a home.
  */
 export function stateRoot(env: NodeJS.ProcessEnv = process.env): string {
   const chosen = env['WARREN_STATE'];
@@ -19,7 +19,24 @@ export function stateRoot(env: NodeJS.ProcessEnv = process.env): string {
       'give one that begins with /',
     );
   }
-  return process.geteuid?.() === 0
-    ? '/var/lib/warren'
-    : join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local/share'), 'warren');
+  if (process.geteuid?.() === 0) return '/var/lib/warren';
+  // A relative one is to be ignored: XDG Base Directory Specification.
+  const data = env['XDG_DATA_HOME'];
+  if (data !== undefined && isAbsolute(data)) return join(data, 'warren');
+  const home = [homedir(), accountHome()].find((each) => each !== undefined && isAbsolute(each));
+  if (home !== undefined) return join(home, '.local/share/warren');
+  throw invalid(
+    'ERR_STATE_DIRECTORY',
+    'Cannot find a directory to keep containers in',
+    'HOME is not an absolute path, and this user has no account',
+    'name one with WARREN_STATE',
+  );
+}
+
+function accountHome(): string | undefined {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs';
+import { WarrenError } from '../errors.js';
 
 /** Major number of /dev/null, /dev/zero and their kin. */
 const MEM_MAJOR = 1;
@@ -11,7 +12,10 @@ export const STDERR = 2;
  * Writes text to a descriptor, all of it, before it returns.
  *
  * Not `process.stdout.write`: making that stream costs 1.6 ms at start-up, and what it buffers is lost at
- * `process.exit`. A descriptor that somebody made non-blocking is waited for; a reader that left is no error.
+ * `process.exit`. A descriptor that somebody made non-blocking is waited for; a reader that left is no error, and neither is a
+ * standard error that takes nothing: there is nobody to tell.
+ *
+ * @throws {WarrenError} `ERR_OUTPUT`
  */
 export function writeText(fd: number, text: string): void {
   let rest = Buffer.from(text);
@@ -20,11 +24,23 @@ export function writeText(fd: number, text: string): void {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') return;
-      if (code !== 'EAGAIN') throw error;
+      if (code === 'EPIPE' || (fd === STDERR && code !== 'EAGAIN')) return;
+      if (code !== 'EAGAIN') throw unwritable(fd, error as NodeJS.ErrnoException);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+}
+
+function unwritable(fd: number, cause: NodeJS.ErrnoException): WarrenError {
+  const what = fd === STDOUT ? 'standard output' : `descriptor ${fd}`;
+  return new WarrenError('ERR_OUTPUT', `Cannot write to ${what}`, {
+    kind: cause.code === 'ENOSPC' || cause.code === 'EDQUOT' ? 'resource-exhausted' : 'kernel',
+    why: `write failed with ${String(cause.code)}`,
+    fix: 'check where the output goes',
+    syscall: 'write',
+    errno: cause.code,
+    cause,
+  });
 }
 
 /**

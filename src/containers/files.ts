@@ -30,14 +30,23 @@ export const containerId = /^[0-9a-f]{64}$/;
  * @throws {WarrenError} `ERR_STATE_DIRECTORY`; nothing where there is no directory yet.
  */
 export function checkStateRoot(root: string): void {
-  const stats = lstatSync(root, { throwIfNoEntry: false });
-  if (!stats) return;
   const refuse = (why: string, fix: string): WarrenError =>
     new WarrenError('ERR_STATE_DIRECTORY', `Cannot keep containers in ${quote(root)}`, {
       kind: 'permission-denied',
       why,
       fix,
     });
+  let stats;
+  try {
+    stats = lstatSync(root, { throwIfNoEntry: false });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw refuse(
+      `lstat failed with ${String(code)}`,
+      'name a directory of your own (WARREN_STATE); is HOME yours?',
+    );
+  }
+  if (!stats) return;
   if (!stats.isDirectory()) throw refuse('it is not a directory', 'name a directory, not a link to one');
   const own = process.geteuid?.() ?? 0;
   if (stats.uid !== own)

@@ -316,6 +316,19 @@ test('what cannot be published is refused before anything is there, and says why
   assert.match(asRoot.stderr, /it is for ordinary users/);
 });
 
+test('slirp4netns publishes ports where TMPDIR and XDG_RUNTIME_DIR name nothing of use', async () => {
+  using user = rangedUser();
+  await using beyond = await outside();
+  assert.ok(beyond.path);
+  for (const env of [{ TMPDIR: '/nowhere' }, { XDG_RUNTIME_DIR: 'relative' }, { XDG_RUNTIME_DIR: '/root' }]) {
+    const { code, stderr } = await user.warren(
+      ['run', '--network', 'slirp4netns', '-p', '8080:80', '--', 'true'],
+      { env },
+    );
+    assert.equal(code, 0, stderr);
+  }
+});
+
 test('a program that cannot do its work is quoted, and nothing is left of the start', async () => {
   using user = rangedUser();
   await using beyond = await outside();

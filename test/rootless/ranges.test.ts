@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { linesOf } from '../support/container.js';
 import { assertFakeHost } from '../support/fake-host.js';
+import { plainUser } from '../support/plain-user.js';
 import { waitFor } from '../support/wait.js';
 import { COUNT, START, rangedUser } from './support.js';
 
@@ -184,4 +185,21 @@ test('an ordinary user’s container has loopback only, unless it asks for more'
   using user = rangedUser();
   const { stdout } = await user.warren(['run', '--', 'ls', '/sys/class/net']);
   assert.equal(stdout, 'lo\n');
+});
+
+test('a HOME that is empty, relative or somebody else’s makes nothing where one stands, and is what is blamed', async () => {
+  using user = plainUser();
+  for (const [home, why] of [
+    ['', /HOME is not an absolute path/],
+    ['relative', /HOME is not an absolute path/],
+    ['/root', /Cannot keep containers in .*EACCES|Cannot keep containers in .*belongs to user/],
+  ] as const) {
+    const { code, stderr } = await user.warren(['run', '-d', '--', 'true'], { env: { HOME: home } });
+    assert.equal(code, 125, stderr);
+    assert.match(stderr, why);
+    assert.deepEqual(readdirSync(user.home), []);
+  }
+  // XDG Base Directory Specification: a relative one is ignored.
+  const { code, stderr } = await user.warren(['ps'], { env: { XDG_DATA_HOME: '', HOME: user.home } });
+  assert.equal(code, 0, stderr);
 });

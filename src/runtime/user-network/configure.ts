@@ -1,7 +1,7 @@
 /** What connects an ordinary user's container, decided. */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { WarrenError, invalid } from '../../errors.js';
 import { hostsFile, parseAddHost } from '../../kernel/hosts-file.js';
 import { checkResolverOptions, formatResolvConf, parseResolvConf } from '../../kernel/resolv-conf.js';
@@ -102,8 +102,22 @@ const MOST_PATH = 107;
 /** For a moment only: whoever starts it removes it as soon as the ports are told. */
 function controlPath(id: string): string {
   const name = `warren-${id.slice(0, 16)}.sock`;
-  const wanted = join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), name);
-  return Buffer.byteLength(wanted) <= MOST_PATH ? wanted : join('/tmp', name);
+  const folders = [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/tmp'].filter((each) => each !== undefined);
+  const usable = folders.find(
+    (folder) => Buffer.byteLength(join(folder, name)) <= MOST_PATH && canMakeFilesIn(folder),
+  );
+  return join(usable ?? '/tmp', name);
+}
+
+/** A stale variable, such as root's after su(1), is no reason to fail. */
+function canMakeFilesIn(folder: string): boolean {
+  if (!isAbsolute(folder)) return false;
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return statSync(folder).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function refused(word: UserNetworkWord, { why, fix }: Missing): WarrenError {
