@@ -31,8 +31,9 @@ export async function checkSysctlValues(settings: readonly Setting[], like: Like
     try {
       for (const setting of network) {
         const errno = files.write(setting.path, setting.value);
-        if (errno !== undefined && errno !== 'ENOENT') throw refused(setting, errno);
         const now = files.read(setting.path);
+        // Not there: of an interface. There: a value that names something unknown, such as an algorithm.
+        if (errno !== undefined && (errno !== 'ENOENT' || 'value' in now)) throw refused(setting, errno);
         if ('value' in now && hasTooFewFields(setting.value, now.value)) throw incomplete(setting, now.value);
       }
     } finally {

@@ -85,11 +85,12 @@ function checkIsolated({ path, name }: Setting, namespaces: Namespaces): void {
     throw refuse(name, why, `set it on the host, for all: sysctl -w ${name}=…`);
   }
   if (namespaces[kindOfScope[scope]].from === 'host') {
-    const kind = scope === 'network' ? 'network' : kindOfScope[scope];
     throw refuse(
       name,
       `it belongs to the ${scope} namespace, and the container shares the host's`,
-      `leave --${kind} host out, or set it on the host`,
+      scope === 'user'
+        ? 'give it one of its own, as with --uidmap 0:100000:65536, or set it on the host'
+        : `leave --${scope} host out, or set it on the host`,
     );
   }
 }

@@ -108,6 +108,14 @@ test('checkSysctls finds a refused value before anything exists, of the network 
       });
     }
   });
+  await assert.rejects(
+    run(['/no-such-program'], {
+      rootfs,
+      sysctls: { 'net.ipv4.tcp_congestion_control': 'no-such-one' },
+      checkSysctls: true,
+    }),
+    { code: 'ERR_SYSCTL_VALUE', errno: 'ENOENT' },
+  );
   const sysctls = {
     'net.ipv4.tcp_keepalive_time': 600,
     'kernel.msgmax': 5000,
@@ -150,6 +158,20 @@ test('what is refused at the start says why in short, and where to ask for more'
     assert.match(stderr, pattern);
     assert.match(stderr, /warren sysctl why/);
   }
+});
+
+test('a parameter of the user namespace is refused with what gives one, which is no --user host', async () => {
+  const { code, stderr } = await warren([
+    'run',
+    '--rootfs',
+    rootfs,
+    '--sysctl',
+    'user.max_net_namespaces=9',
+    '--',
+    'true',
+  ]);
+  assert.equal(code, 125);
+  assert.match(stderr, /--uidmap/);
 });
 
 const mapped = { uidMap: ['0:100000:65536'] };
