@@ -20,7 +20,7 @@ import {
 import type { Reading } from './kernel/sysctl-reading.js';
 import { parseSysctlName } from './kernel/sysctl-name.js';
 import { ask } from './runtime/launch.js';
-import { makeNamespace } from './runtime/throw-away.js';
+import { makeNamespace, openSysctls } from './runtime/throw-away.js';
 
 export { WarrenError, type ErrorCode, type ErrorKind } from './errors.js';
 export { readSysctl, writeSysctl, type SysctlOptions } from './runtime/sysctl-access.js';
@@ -59,7 +59,7 @@ export interface SysctlDifference {
   readonly b: Reading | undefined;
 }
 
-const tools: SysctlTools = { ask, makeNamespace };
+const tools: SysctlTools = { ask, makeNamespace, openSysctls };
 
 /**
  * Many parameters at once.
@@ -161,7 +161,7 @@ async function withPlace<T>(which: SysctlPlace, use: (place: Place) => Promise<T
       ? Place.own(tools)
       : which === 'fresh'
         ? await Place.fresh(tools)
-        : Place.open(which, tools);
+        : await Place.open(which, tools);
   try {
     return await use(place);
   } finally {

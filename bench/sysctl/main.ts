@@ -12,7 +12,7 @@ import { Place, diffPlaces, probeSysctls, whySysctl } from '../../src/explore/sy
 import { NetworkSysctls } from '../../src/kernel/sysctl-files.js';
 import { plan, readSysctl } from '../../src/index.js';
 import { ask } from '../../src/runtime/launch.js';
-import { makeNamespace } from '../../src/runtime/throw-away.js';
+import { makeNamespace, openSysctls } from '../../src/runtime/throw-away.js';
 import { release } from 'node:os';
 import { measureRounds, type Subject } from '../start/measure.js';
 
@@ -20,7 +20,7 @@ const { values } = parseArgs({ options: { quick: { type: 'boolean', default: fal
 const effort = values.quick ? { rounds: 5, warmUp: 1 } : { rounds: 40, warmUp: 5 };
 // build-bench/bench/sysctl/main.js
 const warren = join(resolve(import.meta.dirname, '../../..'), 'warren');
-const tools = { ask, makeNamespace };
+const tools = { ask, makeNamespace, openSysctls };
 const key = 'net/ipv4/tcp_keepalive_time';
 
 const held = await makeNamespace(['net'], 'net');
@@ -62,7 +62,7 @@ const subjects: Subject[] = [
   {
     name: 'library: 1,000 gets in a namespace that is held',
     async once() {
-      const place = Place.open(file, tools);
+      const place = await Place.open(file, tools);
       for (let index = 0; index < 1000; index++) await place.read(key);
       place.close();
     },
@@ -82,7 +82,7 @@ const subjects: Subject[] = [
   {
     name: 'library: diff of a namespace and a fresh one',
     async once() {
-      const [a, b] = [Place.open(file, tools), await Place.fresh(tools)];
+      const [a, b] = [await Place.open(file, tools), await Place.fresh(tools)];
       await diffPlaces(a, b, (path) => path.startsWith('net/'));
       a.close();
       b.close();

@@ -38,6 +38,9 @@ const folders = [
 ];
 const loneFiles = ['net/nf_conntrack_max'];
 
+/** What has to be opened for all keys to be within reach: see `NetworkSysctls.of()`. */
+export const networkFolders: readonly string[] = [...folders.map((folder) => `net/${folder}`), ...loneFiles];
+
 /**
  * A short-lived thread enters the namespace to open a parameter, or to read many. A folder that it has opened stays the namespace's, and
  * is listed by this one; opening parameters below it from outside would work as well, but the kernel then keeps an entry of its cache
@@ -46,10 +49,25 @@ const loneFiles = ['net/nf_conntrack_max'];
 export class NetworkSysctls {
   readonly #namespaceFd: number | undefined;
   readonly #folders = new Map<string, number | undefined>();
+  /** Everything is reached by what was opened before. */
+  #handed = false;
 
   /** @param namespaceFd It stays the caller's to close. Default: the caller's own namespace. */
   constructor(namespaceFd?: number) {
     this.#namespaceFd = namespaceFd;
+  }
+
+  /**
+   * Of a namespace that this process may not enter by a thread, since its user namespace would have to be joined first.
+   *
+   * @param opened Descriptors of `networkFolders`, opened inside; undefined where there is none of that name. They become this
+   *   object's to close.
+   */
+  static of(opened: ReadonlyMap<string, number | undefined>): NetworkSysctls {
+    const files = new NetworkSysctls();
+    files.#handed = true;
+    for (const [path, fd] of opened) files.#folders.set(path, fd);
+    return files;
   }
 
   /** Slashed, below /proc/sys, sorted. What goes while it is listed is left out. */
@@ -118,15 +136,26 @@ export class NetworkSysctls {
   }
 
   #open(path: string, flags: number): number {
+    if (this.#handed) return openSync(this.#below(path), flags);
     return this.#namespaceFd === undefined
       ? openSync(`/proc/sys/${path}`, flags)
       : openInNamespace({ fd: this.#namespaceFd }, `/proc/sys/${path}`, flags);
   }
 
+  /** The way to a parameter by the folder that was opened. */
+  #below(path: string): string {
+    const folder = loneFiles.includes(path) ? path : path.split('/', 2).join('/');
+    const fd = this.#folders.get(folder);
+    // As the kernel says it of a folder that is not there.
+    if (fd === undefined) throw Object.assign(new Error(`no ${folder}`), { code: 'ENOENT' });
+    return `/proc/self/fd/${fd}${path.slice(folder.length)}`;
+  }
+
   /** Where a folder's files are found by this process; undefined where the namespace has none. */
   #locate(path: string): string | undefined {
-    if (this.#namespaceFd === undefined) return `/proc/sys/${path}`;
-    if (!this.#folders.has(path)) this.#folders.set(path, openFolder(this.#namespaceFd, path));
+    if (this.#namespaceFd === undefined && !this.#handed) return `/proc/sys/${path}`;
+    if (this.#namespaceFd !== undefined && !this.#folders.has(path))
+      this.#folders.set(path, openFolder(this.#namespaceFd, path));
     const fd = this.#folders.get(path);
     return fd === undefined ? undefined : `/proc/self/fd/${fd}`;
   }

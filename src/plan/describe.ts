@@ -403,6 +403,11 @@ export function describeStep(step: Step): StepDescription {
         what: `hand the ${namespaceNames[step.kind]} over to who asked`,
         why: 'it lives on for as long as its descriptor',
       };
+    case 'hand-over-sysctls':
+      return {
+        what: `hand over ${step.path.replaceAll('/', '.')}`,
+        why: 'what was opened inside the namespace stays its',
+      };
     case 'mark-sysctls':
       return {
         what: `give ${step.marks.length} parameters other values`,

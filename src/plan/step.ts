@@ -201,6 +201,7 @@ export type Step =
       readonly become?: boolean;
     }
   | { readonly op: 'hand-over-namespace'; readonly kind: NamespaceKind }
+  | { readonly op: 'hand-over-sysctls'; readonly path: string }
   | {
       /** Writes all values of each, one after the other; what the kernel refuses is left out. */
       readonly op: 'mark-sysctls';

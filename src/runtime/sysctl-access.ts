@@ -41,8 +41,11 @@ export async function readSysctl(name: string, options: SysctlOptions = {}): Pro
 /**
  * Writes one kernel parameter. Sockets and connections that exist keep what they copied when they were made.
  *
+ * With `in` nothing is changed but what is theirs: what the machine has one of, or what that process shares with the caller, is
+ * refused.
+ *
  * @throws {WarrenError} As `readSysctl()`, and `ERR_SYSCTL_VALUE` for a value that the kernel refuses,
- *   `ERR_SYSCTL_READ_ONLY`.
+ *   `ERR_SYSCTL_READ_ONLY`, `ERR_SYSCTL_NOT_ISOLATED`.
  */
 export async function writeSysctl(
   name: string,
@@ -52,6 +55,7 @@ export async function writeSysctl(
   const key = parseSysctlName(name);
   const text = checkSysctlValue(name, value);
   const place = placeOf(key, options);
+  checkTheirs(key, options, place);
   try {
     if (place) await ask({ steps: [...place, { op: 'write-sysctl', path: key.path, value: text }] });
     else await writeFile(`/proc/sys/${key.path}`, text, { flag: 'r+' });
@@ -74,10 +78,41 @@ function placeOf({ path }: SysctlName, { in: target }: SysctlOptions): Step[] | 
   const kind = kindOfScope[scope];
   const file = typeof target === 'number' ? `/proc/${target}/ns/${kind}` : target;
   if (namespaceIdentity(file) === namespaceIdentity(`/proc/self/ns/${kind}`)) return undefined;
-  return [
-    { op: 'open-namespace', kind, path: file },
-    { op: 'join-namespace', kind },
+  // Who is not root may join what a user namespace owns only by joining that first, as the one who made it.
+  const byOwner = typeof target === 'number' && process.geteuid?.() !== 0 && kind !== 'user';
+  const owner = `/proc/${target}/ns/user`;
+  const doors: readonly (readonly [NamespaceKind, string])[] = [
+    ...(byOwner && namespaceIdentity(owner) !== namespaceIdentity('/proc/self/ns/user')
+      ? [['user', owner] as const]
+      : []),
+    [kind, file],
   ];
+  return [
+    ...doors.map(([each, path]): Step => ({ op: 'open-namespace', kind: each, path })),
+    ...doors.map(([each]): Step => ({ op: 'join-namespace', kind: each })),
+  ];
+}
+
+/** What `in` names is somebody's: what is not theirs alone is not set by its name. @throws {WarrenError} `ERR_SYSCTL_NOT_ISOLATED` */
+function checkTheirs(
+  { path, name }: SysctlName,
+  { in: target }: SysctlOptions,
+  place: readonly Step[] | undefined,
+): void {
+  const { scope } = sysctlScope(path);
+  if (target === undefined || (scope !== 'host' && (place || typeof target !== 'number'))) return;
+  throw new WarrenError(
+    'ERR_SYSCTL_NOT_ISOLATED',
+    `Cannot set the sysctl ${quote(name)} in ${typeof target === 'number' ? `the namespaces of process ${target}` : quote(target)}`,
+    {
+      kind: 'invalid-argument',
+      why:
+        scope === 'host'
+          ? 'no namespace isolates it: it would be changed for the whole machine'
+          : `it belongs to the ${scope} namespace, which that process shares with this command`,
+      fix: `where that is meant, name no place: warren sysctl set ${name}=…`,
+    },
+  );
 }
 
 function readReply(reply: Buffer): string {

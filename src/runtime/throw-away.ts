@@ -1,4 +1,4 @@
-/** Namespaces that live for as long as somebody holds a descriptor of them. */
+/** Descriptors that the launcher hands over: of namespaces, which live for as long as somebody holds one, and of what it sees in them. */
 import { closeSync, openSync } from 'node:fs';
 import { WarrenError } from '../errors.js';
 import type { NamespaceKind } from '../plan/constants.js';
@@ -30,6 +30,27 @@ export async function makeNamespace(
     { op: 'leave', kinds, uid, gid },
     { op: 'hand-over-namespace', kind: wanted },
   ];
+  return handedOver(steps, 'Cannot make a namespace');
+}
+
+/**
+ * Opens a folder below /proc/sys, or one parameter, from inside other namespaces.
+ *
+ * @param way The steps that lead there.
+ * @returns A descriptor, which the caller closes; undefined where they have none of that name.
+ * @throws {WarrenError} `ERR_STEP`
+ */
+export async function openSysctls(way: readonly Step[], path: string): Promise<number | undefined> {
+  try {
+    return await handedOver([...way, { op: 'hand-over-sysctls', path }], 'Cannot open parameters');
+  } catch (error) {
+    if (error instanceof WarrenError && (error.errno === 'ENOENT' || error.errno === 'ENOTDIR'))
+      return undefined;
+    throw error;
+  }
+}
+
+async function handedOver(steps: readonly Step[], what: string): Promise<number> {
   const nowhere = openSync('/dev/null', 'r+');
   try {
     const launched = new Launch({ steps }, { streams: [nowhere, nowhere, nowhere] });
@@ -40,7 +61,7 @@ export async function makeNamespace(
   } finally {
     closeSync(nowhere);
   }
-  throw new WarrenError('ERR_LAUNCHER_LOST', 'Cannot make a namespace', {
+  throw new WarrenError('ERR_LAUNCHER_LOST', what, {
     kind: 'internal',
     why: 'the launcher did not hand it over',
   });

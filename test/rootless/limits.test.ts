@@ -130,3 +130,50 @@ test('parameters of the container’s own namespaces are an ordinary user’s to
   const host = await user.warren(['run', '--sysctl', 'kernel.pid_max=70000', '--', 'true']);
   assert.equal(host.code, 125);
 });
+
+test('parameters of a container that runs are its user’s to read, set and compare from outside', async () => {
+  using user = rangedUser();
+  const printed = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await user.warren(args);
+    assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  await printed('run', '-d', '--name', 'tuned', '--hostname', 'within', '--', 'sleep', '1000');
+  try {
+    const keys = ['net.core.somaxconn', 'kernel.msgmax', 'net.ipv4.conf.lo.rp_filter'];
+    await printed('sysctl', 'set', '--in', 'tuned', ...keys.map((key, index) => `${key}=${index}`));
+    const seen = await printed(
+      ...[
+        'exec',
+        'tuned',
+        'sh',
+        '-c',
+        'cd /proc/sys; cat net/core/somaxconn kernel/msgmax net/ipv4/conf/lo/rp_filter',
+      ],
+    );
+    assert.equal(seen, '0\n1\n2\n');
+    assert.equal(
+      await printed('sysctl', 'get', '--in', 'tuned', 'kernel.hostname', ...keys),
+      'kernel.hostname = within\nnet.core.somaxconn = 0\nkernel.msgmax = 1\nnet.ipv4.conf.lo.rp_filter = 2\n',
+    );
+    const differences = JSON.parse(await printed('sysctl', 'diff', '--json', 'host', 'tuned')) as {
+      readonly key: string;
+    }[];
+    for (const key of keys) assert.ok(differences.some((each) => each.key === key));
+    assert.match(await printed('sysctl', 'why', '--in', 'tuned', 'net.core.somaxconn'), /^ {2}tuned +0$/m);
+    // All of them, as from inside.
+    const listed = (await printed('sysctl', 'ls', '--in', 'tuned', 'net.ipv4')).trim().split('\n');
+    const inside = await printed(
+      'exec',
+      'tuned',
+      'sh',
+      '-c',
+      'find /proc/sys/net/ipv4 -type f ! -name "*flush" | wc -l',
+    );
+    assert.equal(listed.length, Number(inside));
+    const foreign = await user.warren(['sysctl', 'set', '--in', 'tuned', 'vm.swappiness=60']);
+    assert.match(foreign.stderr, /no namespace isolates it/);
+  } finally {
+    await user.warren(['rm', '-f', 'tuned']);
+  }
+});

@@ -328,11 +328,11 @@ test('warren sysctl set refuses values that the kernel would read differently: t
 test('a namespace whose last process ends while it is held can be read to the end', async () => {
   const held = await holdNetworkNamespace();
   const { Place } = await import('../../src/explore/sysctl/index.js');
-  const [{ ask }, { makeNamespace }] = await Promise.all([
+  const [{ ask }, { makeNamespace, openSysctls }] = await Promise.all([
     import('../../src/runtime/launch.js'),
     import('../../src/runtime/throw-away.js'),
   ]);
-  const place = Place.open(held.pid, { ask, makeNamespace });
+  const place = await Place.open(held.pid, { ask, makeNamespace, openSysctls });
   try {
     await held[Symbol.asyncDispose]();
     const keys = await place.keys();
@@ -385,6 +385,7 @@ test('without privilege, values are read and explained, and what could not be se
     const tools = {
       ask: async () => { throw Object.assign(new Error('no'), { code: 'EPERM' }); },
       makeNamespace: async () => { throw Object.assign(new Error('no'), { code: 'EPERM' }); },
+      openSysctls: async () => undefined,
     };
     const { release } = await import('node:os');
     const report = await whySysctl('net.ipv4.tcp_keepalive_time', tools, { release: release() });
@@ -530,4 +531,61 @@ test('warren sysctl set says that numbers that were not given are as they were',
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^net\.ipv4\.tcp_rmem = 5000\t\d+\t\d+\n$/);
   assert.match(stderr, /more numbers than were given/);
+});
+
+test('warren sysctl set -p passes over, in patterns, what has a line of its own, before or after: sysctl.d(5)', async () => {
+  await using held = await holdNetworkNamespace();
+  oracle('nsenter', [`--net=${held.path}`, 'ip', 'link', 'add', 'br0', 'type', 'bridge']);
+  // The first three lines are those of systemd's 50-default.conf.
+  const path = file(
+    'systemd',
+    `net.ipv4.conf.default.rp_filter = 2
+net.ipv4.conf.*.rp_filter = 1
+-net.ipv4.conf.all.rp_filter
+-net.ipv4.conf.l*.rp_filter
+net.ipv4.tcp_rmem = 5000
+`,
+  );
+  const { code, stdout, stderr } = await sysctl('set', '--in', held.path, '-p', path);
+  assert.equal(code, 0, stdout + stderr);
+  const value = (device: string): string => inside(held.path, `net/ipv4/conf/${device}/rp_filter`);
+  assert.deepEqual(['default', 'all', 'lo', 'br0'].map(value), ['2', '0', '0', '1']);
+  assert.match(stdout, /:5: net\.ipv4\.tcp_rmem = 5000 \(it has more numbers/);
+});
+
+test('warren sysctl set --in changes nothing but what is theirs: not the machine’s, not what is shared with the host', async () => {
+  await using container = await hold({ rootfs: root.path });
+  await using held = await holdNetworkNamespace();
+  const pid = String(container.pid);
+  const valueOf = (key: string): string => readFileSync(`/proc/sys/${key}`, 'utf8').trim();
+  // Only what they are already: were it not refused, the machine would still be as it was.
+  const [swappiness, users, longest] = [
+    `vm.swappiness=${valueOf('vm/swappiness')}`,
+    `user.max_user_namespaces=${valueOf('user/max_user_namespaces')}`,
+    `kernel.msgmax=${valueOf('kernel/msgmax')}`,
+  ];
+  const own = 'net.core.somaxconn=77';
+  for (const [place, setting] of [
+    [pid, swappiness],
+    [pid, users],
+    [held.path, swappiness],
+    [held.path, longest],
+  ] as const) {
+    const { code, stderr } = await sysctl('set', '--in', place, own, setting);
+    assert.equal(code, 2, setting);
+    assert.match(stderr, /no namespace isolates it|shares with this command|one namespace only/);
+    // Nothing half done.
+    assert.notEqual(inside(`/proc/${place === pid ? pid : held.pid}/ns/net`, 'net/core/somaxconn'), '77');
+    const { stdout } = await sysctl('set', '--in', place, '-p', file('theirs', `${setting}\n${own}\n`));
+    assert.match(stdout, /:1: not set: .*\n.*:2: net\.core\.somaxconn = 77\n$/);
+    assert.equal((await sysctl('set', '--in', place, 'net.core.somaxconn=4096')).code, 0);
+  }
+  const { writeSysctl } = await import('../../src/sysctl.js');
+  await assert.rejects(writeSysctl('vm.swappiness', valueOf('vm/swappiness'), { in: container.pid }), {
+    code: 'ERR_SYSCTL_NOT_ISOLATED',
+  });
+  await assert.rejects(
+    writeSysctl('user.max_user_namespaces', valueOf('user/max_user_namespaces'), { in: container.pid }),
+    { code: 'ERR_SYSCTL_NOT_ISOLATED' },
+  );
 });

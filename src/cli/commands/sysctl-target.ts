@@ -44,9 +44,9 @@ export async function resolveSysctlTarget(
 }
 
 export async function sysctlTools(): Promise<SysctlTools> {
-  const [{ ask }, { makeNamespace }] = await Promise.all([
+  const [{ ask }, { makeNamespace, openSysctls }] = await Promise.all([
     import('../../runtime/launch.js'),
     import('../../runtime/throw-away.js'),
   ]);
-  return { ask, makeNamespace };
+  return { ask, makeNamespace, openSysctls };
 }

@@ -64,6 +64,7 @@ export async function setValues(words: readonly string[], options: ValueOptions)
   const settings = words
     .map(splitSetting)
     .map(({ key, value }) => ({ word: key, value, ...parseSysctlName(key) }));
+  await checkTheirs(settings, target, options.in);
   if (options.save) await keepForContainer(options.in, settings);
   const values: [string, string][] = [];
   const notes: string[] = [];
@@ -78,6 +79,35 @@ export async function setValues(words: readonly string[], options: ValueOptions)
   show(values, options.json);
   if (!options.json) writeText(STDERR, notes.join(''));
   return 0;
+}
+
+/** Before the first is written. @throws {WarrenError} `ERR_SYSCTL_NOT_ISOLATED` */
+async function checkTheirs(
+  settings: readonly { readonly path: string; readonly name: string }[],
+  target: PlaceTarget | undefined,
+  text: string | undefined,
+): Promise<void> {
+  if (target === undefined) return;
+  const place = await openPlace(target, text);
+  try {
+    for (const { path, name } of settings) {
+      const why = place.foreign(path);
+      if (why === undefined) continue;
+      throw new WarrenError(
+        'ERR_SYSCTL_NOT_ISOLATED',
+        `Cannot set the sysctl ${quote(name)} in ${quote(text ?? '')}`,
+        {
+          kind: 'invalid-argument',
+          why,
+          fix: place.has(path)
+            ? `where that is meant, leave --in out: warren sysctl set ${name}=…`
+            : 'name a process, which has one of each kind',
+        },
+      );
+    }
+  } finally {
+    place.close();
+  }
 }
 
 /** First: what cannot be set at a start is refused, and then not set now either. */
@@ -162,8 +192,9 @@ async function loadFile(file: string, words: readonly string[], options: ValueOp
   return applied.some(({ problem, optional }) => problem !== undefined && !optional) ? 1 : 0;
 }
 
-function lineText({ line, name, value, problem, optional }: AppliedLine): string {
-  if (problem === undefined) return `${line}: ${name} = ${value}`;
+function lineText({ line, name, value, problem, optional, incomplete }: AppliedLine): string {
+  if (problem === undefined)
+    return `${line}: ${name} = ${value}${incomplete === true ? ' (it has more numbers than that, and the others are as they were)' : ''}`;
   return `${line}: not set: ${name === '' ? '' : `${printable(name)}: `}${problem}${optional ? ' (the line says that this does not matter)' : ''}`;
 }
 

@@ -18,7 +18,7 @@ export interface ChangedParameter {
  */
 export async function parametersOf({ isOurs }: NetnsView, fd: number): Promise<ChangedParameter[]> {
   const tools = await sysctlTools();
-  const there = isOurs ? Place.own(tools) : Place.open(`/proc/self/fd/${fd}`, tools);
+  const there = isOurs ? Place.own(tools) : await Place.open(`/proc/self/fd/${fd}`, tools);
   try {
     const fresh = await Place.fresh(tools);
     try {

@@ -4,7 +4,7 @@ import { WarrenError, quote } from '../../errors.js';
 import { ipcSysctls, sysctlScope, type SysctlScope } from '../../kernel/sysctl-scope.js';
 import type { NamespaceKind } from '../../plan/constants.js';
 import type { Step } from '../../plan/step.js';
-import { NetworkSysctls } from '../../kernel/sysctl-files.js';
+import { NetworkSysctls, networkFolders } from '../../kernel/sysctl-files.js';
 import { accessOfErrno, errnoOf, trimValue, type Access, type Reading } from '../../kernel/sysctl-reading.js';
 import type { SysctlTools } from './tools.js';
 
@@ -32,6 +32,8 @@ export class Place {
   /** How to get to a namespace that is not the caller's. */
   readonly #ways: ReadonlyMap<IsolatedScope, readonly Step[]>;
   readonly #held: readonly number[];
+  /** Named as somebody's, so that the machine's own parameters are none of its. */
+  readonly #named: boolean;
 
   private constructor(fields: {
     label: string;
@@ -41,6 +43,7 @@ export class Place {
     network: NetworkSysctls | undefined;
     ways?: ReadonlyMap<IsolatedScope, readonly Step[]>;
     held?: readonly number[];
+    named?: boolean;
   }) {
     this.label = fields.label;
     this.pid = fields.pid;
@@ -49,6 +52,7 @@ export class Place {
     this.#network = fields.network;
     this.#ways = fields.ways ?? new Map();
     this.#held = fields.held ?? [];
+    this.#named = fields.named ?? false;
   }
 
   /** The caller's own namespaces. */
@@ -61,33 +65,52 @@ export class Place {
    *
    * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`
    */
-  static open(target: PlaceTarget, tools: SysctlTools, label = String(target)): Place {
+  static async open(target: PlaceTarget, tools: SysctlTools, label = String(target)): Promise<Place> {
     const held: number[] = [];
     const ways = new Map<IsolatedScope, readonly Step[]>();
     let network: NetworkSysctls | undefined;
+    const hold = (kind: NamespaceKind): number => {
+      const fd = openNamespace(typeof target === 'number' ? `/proc/${target}/ns/${kind}` : target);
+      held.push(fd);
+      return fd;
+    };
+    // By the descriptor: the process may end meanwhile, and its number be given to another.
+    const opening = (kind: NamespaceKind, fd: number): Step => ({
+      op: 'open-namespace',
+      kind,
+      path: `/proc/${process.pid}/fd/${fd}`,
+    });
     try {
-      for (const scope of scopesOf(target)) {
+      // `networkFd` is the first.
+      const others = scopesOf(target).flatMap((scope): [IsolatedScope, number][] => {
+        const fd = hold(kindOfScope[scope]);
+        if (!isOwn(fd, kindOfScope[scope])) return [[scope, fd]];
+        if (scope === 'network') network = new NetworkSysctls();
+        return [];
+      });
+      const user = ownerToJoin(others);
+      for (const [scope, fd] of others) {
         const kind = kindOfScope[scope];
-        const file = typeof target === 'number' ? `/proc/${target}/ns/${kind}` : target;
-        const fd = openNamespace(file);
-        held.push(fd);
-        if (isOwn(fd, kind)) {
-          if (scope === 'network') network = new NetworkSysctls();
-          continue;
-        }
-        if (scope === 'network') network = new NetworkSysctls(fd);
-        // By the descriptor: the process may end meanwhile, and its number be given to another.
+        const by = user === undefined || scope === 'user' ? [] : [['user', user] as const];
+        const doors = [...by, [kind, fd] as const];
         ways.set(scope, [
-          { op: 'open-namespace', kind, path: `/proc/${process.pid}/fd/${fd}` },
-          { op: 'join-namespace', kind },
+          ...doors.map(([each, door]) => opening(each, door)),
+          ...doors.map(([each]): Step => ({ op: 'join-namespace', kind: each })),
         ]);
+      }
+      const [net] = others.filter(([scope]) => scope === 'network');
+      if (net) {
+        network =
+          user === undefined
+            ? new NetworkSysctls(net[1])
+            : NetworkSysctls.of(await openFolders(tools, ways.get('network') ?? []));
       }
     } catch (error) {
       for (const fd of held) closeSync(fd);
       throw error;
     }
     const pid = typeof target === 'number' ? target : undefined;
-    return new Place({ label, pid, scopes: scopesOf(target), tools, network, ways, held });
+    return new Place({ label, pid, scopes: scopesOf(target), tools, network, ways, held, named: true });
   }
 
   /**
@@ -136,6 +159,17 @@ export class Place {
   has(path: string): boolean {
     const { scope } = sysctlScope(path);
     return scope === 'host' || this.scopes.has(scope);
+  }
+
+  /** Why a key is not this place's to set: it would be changed for others as well. Undefined: it is. */
+  foreign(path: string): string | undefined {
+    if (!this.#named) return undefined;
+    const { scope } = sysctlScope(path);
+    if (scope === 'host') return 'no namespace isolates it: it would be changed for the whole machine';
+    if (!this.has(path)) return `that is one namespace only, and the key belongs to the ${scope} namespace`;
+    if (this.pid !== undefined && this.isOwn(path))
+      return `it belongs to the ${scope} namespace, which that process shares with this command`;
+    return undefined;
   }
 
   /** Whether a key is read in the caller's own namespace here. */
@@ -260,6 +294,28 @@ function openNamespace(file: string): number {
       cause,
     });
   }
+}
+
+/**
+ * Who is not root may join what a user namespace owns only by joining that first, as the one who made it.
+ *
+ * @returns Its descriptor; undefined where there is none, or no need.
+ */
+function ownerToJoin(others: readonly (readonly [IsolatedScope, number])[]): number | undefined {
+  if (process.geteuid?.() === 0) return undefined;
+  return others.find(([scope]) => scope === 'user')?.[1];
+}
+
+/** Every folder of network parameters that is there, opened from inside. */
+async function openFolders(
+  tools: SysctlTools,
+  way: readonly Step[],
+): Promise<ReadonlyMap<string, number | undefined>> {
+  return new Map(
+    await Promise.all(
+      [...networkFolders].map(async (path) => [path, await tools.openSysctls(way, path)] as const),
+    ),
+  );
 }
 
 function isOwn(fd: number, kind: NamespaceKind): boolean {

@@ -43,6 +43,13 @@ test('parseSettingsFile() tells of each line that it cannot use, and reads on', 
   );
 });
 
+test('parseSettingsFile() takes "-key" without a value for one that patterns pass over, as sysctl.d(5) has it', () => {
+  assert.deepEqual(parseSettingsFile('-net.ipv4.conf.all.rp_filter\n-net.ipv4.conf.d*.rp_filter'), [
+    { line: 1, key: 'net.ipv4.conf.all.rp_filter', value: '', optional: true, excluded: true },
+    { line: 2, key: 'net.ipv4.conf.d*.rp_filter', value: '', optional: true, excluded: true },
+  ]);
+});
+
 test('parseSettingsFile() returns lines or errors, whatever the text', () => {
   fc.assert(
     fc.property(

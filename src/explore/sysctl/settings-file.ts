@@ -1,6 +1,7 @@
 /** sysctl.conf(5): read, checked line by line, and applied. */
 import { WarrenError } from '../../errors.js';
 import { checkSysctlValue, parseSysctlName } from '../../kernel/sysctl-name.js';
+import { hasTooFewFields } from '../../kernel/sysctl-reading.js';
 import { keyPattern } from './pattern.js';
 import type { Place } from './place.js';
 
@@ -12,12 +13,16 @@ export interface SettingLine {
   readonly value: string;
   /** It began with `-`: a failure is told and does not count. */
   readonly optional: boolean;
+  /** It was `-key` without a value: it sets nothing, and patterns pass it over. */
+  readonly excluded?: true;
   readonly error?: WarrenError;
 }
 
 /**
  * Reads a sysctl.conf: `key = value`, comments after `#` or `;` at the start of a line, empty lines, `-` before a key whose
- * failure does not matter, `*` for one component of a key.
+ * failure does not matter, `*` for one component of a key, `-key` without a value for one that patterns are to pass over.
+ *
+ * @see sysctl.d(5)
  */
 export function parseSettingsFile(text: string): SettingLine[] {
   return text.split('\n').flatMap((raw, index): SettingLine[] => {
@@ -28,18 +33,19 @@ export function parseSettingsFile(text: string): SettingLine[] {
     const at = setting.indexOf('=');
     const key = (at < 0 ? setting : setting.slice(0, at)).trim();
     const value = at < 0 ? '' : setting.slice(at + 1).trim();
-    const base = { line: index + 1, key, value, optional };
+    const excluded = at < 0 && optional;
+    const base = { line: index + 1, key, value, optional, ...(excluded ? { excluded } : {}) };
     try {
-      if (at < 0) {
+      if (at < 0 && !excluded) {
         throw new WarrenError('ERR_SYSCTL_VALUE', `Cannot read line ${index + 1}`, {
           kind: 'invalid-argument',
           why: 'it has no "="',
           fix: 'write it as key = value',
         });
       }
-      if (/[*?]/.test(key)) keyPattern(key, 'component');
+      if (isPattern(key)) keyPattern(key, 'component');
       else parseSysctlName(key);
-      checkSysctlValue(key, value);
+      if (!excluded) checkSysctlValue(key, value);
       return [base];
     } catch (error) {
       if (error instanceof WarrenError) return [{ ...base, error }];
@@ -57,26 +63,55 @@ export interface AppliedLine {
   readonly optional: boolean;
   /** Undefined: it is set. */
   readonly problem?: string;
+  /** It has more numbers than were given: the others are as they were. */
+  readonly incomplete?: true;
 }
 
-/** Sets what it can, in the order of the file, and tells of each line. */
+/**
+ * Sets what it can, in the order of the file, and tells of each line. Patterns pass over what has a line of its own, wherever that
+ * stands: see sysctl.d(5).
+ */
 export async function applySettings(lines: readonly SettingLine[], place: Place): Promise<AppliedLine[]> {
+  const own = lines.filter(({ key, error }) => error === undefined && !isPattern(key));
+  const passedOver = new Set(own.map(({ key }) => parseSysctlName(key).path));
+  const excluding = lines.filter(({ excluded, key, error }) => excluded && !error && isPattern(key));
+  const excludes = excluding.map(({ key }) => keyPattern(key, 'component'));
   const applied: AppliedLine[] = [];
-  for (const { line, key, value, optional, error } of lines) {
+  for (const { line, key, value, optional, excluded, error } of lines) {
     const base = { line, value, optional };
     if (error) {
       applied.push({ ...base, name: key, problem: error.message });
       continue;
     }
-    const paths = /[*?]/.test(key) ? await matching(key, place) : [parseSysctlName(key).path];
+    if (excluded) continue;
+    const paths = isPattern(key)
+      ? (await matching(key, place)).filter(
+          (path) => !passedOver.has(path) && !excludes.some((matches) => matches(path)),
+        )
+      : [parseSysctlName(key).path];
     if (paths.length === 0) applied.push({ ...base, name: key, problem: 'no key there matches it' });
-    for (const path of paths) {
-      const errno = await place.write(path, value);
-      const name = parseSysctlName(path).name;
-      applied.push(errno === undefined ? { ...base, name } : { ...base, name, problem: problemOf(errno) });
-    }
+    for (const path of paths) applied.push({ ...base, ...(await applyOne(path, value, place)) });
   }
   return applied;
+}
+
+async function applyOne(
+  path: string,
+  value: string,
+  place: Place,
+): Promise<Pick<AppliedLine, 'name' | 'problem' | 'incomplete'>> {
+  const { name } = parseSysctlName(path);
+  const foreign = place.foreign(path);
+  if (foreign !== undefined) return { name, problem: foreign };
+  const errno = await place.write(path, value);
+  if (errno !== undefined) return { name, problem: problemOf(errno) };
+  if (!/^-?\d/.test(value)) return { name };
+  const now = await place.read(path);
+  return 'value' in now && hasTooFewFields(value, now.value) ? { name, incomplete: true } : { name };
+}
+
+function isPattern(key: string): boolean {
+  return /[*?]/.test(key);
 }
 
 async function matching(key: string, place: Place): Promise<string[]> {

@@ -1,5 +1,5 @@
 import type { NamespaceKind } from '../../plan/constants.js';
-import type { Plan } from '../../plan/step.js';
+import type { Plan, Step } from '../../plan/step.js';
 
 /** What this layer needs done and may not do itself: src/runtime carries plans out. */
 export interface SysctlTools {
@@ -12,4 +12,11 @@ export interface SysctlTools {
    * @param from The file of the network namespace to make them in. Default: the caller's.
    */
   makeNamespace(kinds: readonly NamespaceKind[], wanted: NamespaceKind, from?: string): Promise<number>;
+  /**
+   * Opens a folder of parameters, or one, from inside other namespaces.
+   *
+   * @param way The steps that lead there.
+   * @returns A descriptor, for the caller to close; undefined where they have none of that name.
+   */
+  openSysctls(way: readonly Step[], path: string): Promise<number | undefined>;
 }

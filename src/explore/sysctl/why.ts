@@ -78,7 +78,8 @@ export async function whySysctl(key: string, tools: SysctlTools, options: WhyOpt
   const parsed = parseSysctlName(key);
   checkIsKey(parsed);
   const knowledge = sysctlKnowledge(parsed.path, options.release);
-  const investigation = new Investigation(parsed, knowledge, tools, options);
+  const target = options.in === undefined ? undefined : await Place.open(options.in, tools, options.label);
+  const investigation = new Investigation(parsed, knowledge, tools, options, target);
   try {
     return await investigation.run();
   } finally {
@@ -110,9 +111,10 @@ class Investigation {
     private readonly knowledge: Knowledge,
     private readonly tools: SysctlTools,
     private readonly options: WhyOptions,
+    target: Place | undefined,
   ) {
     this.#host = Place.own(tools);
-    this.#target = options.in === undefined ? undefined : Place.open(options.in, tools, options.label);
+    this.#target = target;
   }
 
   close(): void {

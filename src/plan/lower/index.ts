@@ -174,6 +174,8 @@ export function lower(step: Step): readonly Call[] {
       return probe.leave(step);
     case 'hand-over-namespace':
       return probe.handOverNamespace(step);
+    case 'hand-over-sysctls':
+      return probe.handOverSysctls(step);
     case 'mark-sysctls':
       return probe.markSysctls(step);
     case 'survey-sysctls':

@@ -37,6 +37,15 @@ export function handOverNamespace({ kind }: StepOf<'hand-over-namespace'>): Call
   ];
 }
 
+/** Sends a descriptor of a folder of parameters, or of one: it stays that of the namespaces that the launcher is in. */
+export function handOverSysctls({ path }: StepOf<'hand-over-sysctls'>): Call[] {
+  return [
+    call('openat', [c.AT_FDCWD, `/proc/sys/${path}`, c.O_CLOEXEC, 0], { store: 'file' }),
+    sendDescriptor('report', 'file'),
+    { op: 'exit', code: 0 },
+  ];
+}
+
 /**
  * Opens each parameter for writing, writes nothing, and sends one 32-bit answer each: a descriptor's number, or minus
  * errno (ENOENT: not in this namespace; EACCES: read-only here; EPERM: not permitted).
