@@ -39,7 +39,9 @@ export function parseSysctlName(text: string): SysctlName {
       'ERR_SYSCTL_NAME',
       `Cannot use the sysctl name ${quote(text)}`,
       'it has an empty component, or one that is "." or ".."',
-      'separate the components by single dots or slashes, with none at the start or the end',
+      text.startsWith('/proc/sys/')
+        ? `write it without /proc/sys/: ${text.slice('/proc/sys/'.length)}`
+        : 'separate the components by single dots or slashes, with none at the start or the end',
     );
   }
   return { path, name: swapSeparators(path) };

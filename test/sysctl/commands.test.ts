@@ -462,7 +462,28 @@ test('why knows what was likely meant by a key that is not there, and refuses fo
   assert.equal(slip.verdict, 'nowhere');
   assert.match(remedyOf(slip, 'warren'), /warren sysctl why net\.ipv4\.tcp_keepalive_time\n/);
   const noInterface = await why('net.ipv4.conf.nosuch7.rp_filter');
-  assert.match(remedyOf(noInterface, 'warren'), /conf\.default\.rp_filter/);
+  assert.match(
+    remedyOf(noInterface, 'warren'),
+    /run --network NETWORK --sysctl net\.ipv4\.conf\.nosuch7\.rp_filter/,
+  );
+  // Nobody is sent to another key that is not there either, or to the host's own from a container.
+  await using held = await holdNetworkNamespace();
+  for (const [args, expected] of [
+    [['net.ipv4.conf.nosuch7.rp_filte'], /why net\.ipv4\.conf\.nosuch7\.rp_filter\n/],
+    [
+      ['--in', held.path, 'net.ipv4.conf.nosuch7.rp_filter'],
+      /set --in \S+ net\.ipv4\.conf\.default\.rp_filter=/,
+    ],
+    [['net.ipv4.conf.eth0.100.rp_filter'], /why net\/ipv4\/conf\/eth0\.100\/rp_filter\n/],
+    [['net.ipv4.somaxconn'], /why net\.core\.somaxconn\n/],
+    [['vm.overcommit_memry'], /why vm\.overcommit_memory\n/],
+  ] as const) {
+    assert.match(`${remedyOf(await why(...args), 'warren')}\n`, expected);
+  }
+  const removed = await why('net.ipv4.tcp_tw_recycle');
+  assert.match(removed.summary, /gone from the kernel since Linux 4\.12/);
+  const neighbour = await why('--in', held.path, 'net.ipv4.neigh.nosuch7.gc_stale_time');
+  assert.match(remedyOf(neighbour, 'host'), /sysctl -w net\.ipv4\.neigh\.default\.gc_stale_time=/);
   for (const action of ['why', 'explain']) {
     const { code, stderr } = await sysctl(action, 'net.ipv4');
     assert.notEqual(code, 0);

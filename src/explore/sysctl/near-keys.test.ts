@@ -12,6 +12,12 @@ test('nearKeys() finds what a slip of the fingers was meant to be, and nothing f
   assert.deepEqual(nearKeys('net/core/somaxconn', keys), []);
 });
 
+test('nearKeys() finds a name that is in another folder, or in none', () => {
+  assert.deepEqual(nearKeys('net/ipv4/somaxconn', keys), ['net/core/somaxconn']);
+  assert.deepEqual(nearKeys('somaxconn', keys), ['net/core/somaxconn']);
+  assert.deepEqual(nearKeys('net/core/tcp_keepalive_tme', keys), ['net/ipv4/tcp_keepalive_time']);
+});
+
 test('editDistance() is 0 for the same text only, and the same both ways', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 }), (a, b) => {

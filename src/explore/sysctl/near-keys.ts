@@ -1,9 +1,27 @@
 /** Keys that somebody may have meant. */
 
-/** @returns At most three of `keys`, the nearest first; none where nothing is near. */
+/**
+ * @returns At most three of `keys`, the nearest first: those that differ by a slip of the fingers, else those of the same name in
+ *   another folder; none where nothing is near.
+ */
 export function nearKeys(path: string, keys: Iterable<string>): string[] {
+  const all = [...new Set(keys)];
+  const near = misspelt(path, all);
+  if (near.length > 0) return near;
+  const name = nameOf(path);
+  const namesakes = all.filter((key) => key !== path && nameOf(key) === name);
+  return (namesakes.length > 0 ? namesakes : all.filter((key) => misspelt(name, [nameOf(key)]).length > 0))
+    .sort((a, b) => a.split('/').length - b.split('/').length)
+    .slice(0, 3);
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function misspelt(path: string, keys: readonly string[]): string[] {
   const most = Math.max(2, Math.floor(path.length / 8));
-  return [...new Set(keys)]
+  return keys
     .filter((key) => Math.abs(key.length - path.length) <= most)
     .map((key) => ({ key, distance: editDistance(path, key) }))
     .filter(({ distance }) => distance > 0 && distance <= most)

@@ -89,28 +89,56 @@ function settings({ key: { name }, host, there, overriding }: Circumstances): re
 }
 
 /** For a key that is not there. */
-async function otherKeys({ key: { path }, running, keys }: Circumstances): Promise<readonly Remedy[]> {
+async function otherKeys(about: Circumstances): Promise<readonly Remedy[]> {
+  const { path } = about.key;
+  const keys = await about.keys();
   const device = interfaceOf(path);
-  if (device !== undefined && device !== 'default') {
-    const place = running === undefined ? '' : `--in ${running} `;
-    return [
-      {
-        tool: 'warren',
-        lines: [`warren sysctl set ${place}${dotted(siblingKey(path, 'default'))}=VALUE`],
-        note: 'an interface that appears afterwards copies it',
-      },
-    ];
-  }
-  const near = nearKeys(path, await keys());
-  return near.length === 0
+  if (device !== undefined && device !== 'default' && keys.includes(siblingKey(path, 'lo')))
+    return ofInterface(about);
+  const near = device === undefined ? withDots(path) : undefined;
+  const meant =
+    near !== undefined && keys.includes(siblingKey(near, 'lo'))
+      ? [near]
+      : nearKeys(device === undefined ? path : siblingKey(path, 'lo'), keys).map((each) =>
+          device === undefined ? each : siblingKey(each, device),
+        );
+  return meant.length === 0
     ? [{ tool: 'warren', lines: ['warren sysctl ls'], note: 'shows the keys that are there' }]
     : [
         {
           tool: 'warren',
-          lines: near.map((each) => `warren sysctl why ${dotted(each)}`),
-          note: 'likely meant',
+          lines: meant.map((each) => `warren sysctl why ${each === near ? each : dotted(each)}`),
+          note:
+            meant[0] === near
+              ? 'likely meant: with slashes, since the interface’s name has dots'
+              : 'likely meant',
         },
       ];
+}
+
+/** The key is one that interfaces have, and this interface is not there (yet). */
+function ofInterface({ key: { path, name }, knowledge, running }: Circumstances): readonly Remedy[] {
+  const initial = dotted(siblingKey(path, 'default'));
+  if (path.split('/')[2] === 'neigh')
+    return remediesOnHost(
+      { name: initial, value: 'VALUE' },
+      'an interface that appears afterwards copies it',
+    );
+  if (running === undefined) return remediesInContainer(knowledge, [{ name, value: 'VALUE' }]);
+  return [
+    {
+      tool: 'warren',
+      lines: [`warren sysctl set --in ${running} ${initial}=VALUE`],
+      note: 'an interface that appears afterwards copies it',
+    },
+  ];
+}
+
+/** With the dots of an interface's name written as sysctl(8) wants them; undefined where it is no such key. */
+function withDots(path: string): string | undefined {
+  const [, folder, device = '', name] =
+    /^(net\/ipv[46]\/(?:conf|neigh))\/([^/]+(?:\/[^/]+)+)\/([^/]+)$/.exec(path) ?? [];
+  return folder === undefined ? undefined : `${folder}/${device.replaceAll('/', '.')}/${name}`;
 }
 
 function dotted(path: string): string {

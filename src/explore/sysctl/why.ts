@@ -17,6 +17,7 @@ import { inInitialNetwork, surroundingsOf } from './surroundings.js';
 import { documents, interfaceOf, type Origin } from './table/index.js';
 import type { SysctlTools } from './tools.js';
 import { localKeys } from './survey.js';
+import { machineKeys } from './machine-keys.js';
 import { originSentences, scopeNames, useSentence } from './words.js';
 
 /**
@@ -153,6 +154,7 @@ class Investigation {
         keys: async () => [
           ...(await (this.#fresh ?? this.#host).keys()),
           ...(await this.#host.keys()),
+          ...machineKeys(),
           ...localKeys(),
         ],
       }),
@@ -260,6 +262,15 @@ class Investigation {
     };
   }
 
+  /** Where it is not known what the machine's first network namespace has. */
+  #aboutFirst(): void {
+    if (inInitialNetwork() || this.knowledge.scope !== 'network') return;
+    this.#say(
+      'This command is not in the machine’s first network namespace: “host” is only what is seen from here, and new namespaces copy from the first one.',
+      'net.core.devconf_inherit_init_net, which only that one has, is not here',
+    );
+  }
+
   #absent(host: Reading): Decision {
     const { name, path } = this.key;
     const { scope, restriction } = this.knowledge;
@@ -278,6 +289,7 @@ class Investigation {
       };
     }
     if (!restriction && 'errno' in host && host.errno === 'ENOENT') return this.#nowhere();
+    this.#aboutFirst();
     return {
       verdict: 'absent',
       summary: `${name} does not exist in a new ${kind} namespace: only the machine's first one has it, and what it sets holds for all.`,
@@ -287,6 +299,11 @@ class Investigation {
   #nowhere(): Decision {
     const { name, path } = this.key;
     const device = interfaceOf(path);
+    const removed = removedKeys.get(path);
+    if (removed) {
+      this.#say(`Linux ${removed.release} removed it: ${removed.why}.`, removed.source);
+      return { verdict: 'nowhere', summary: `${name} is gone from the kernel since Linux ${removed.release}.` };
+    }
     return {
       verdict: 'nowhere',
       summary:
@@ -323,12 +340,7 @@ class Investigation {
   }
 
   #compare(host: Reading, target: Reading | undefined, fresh: Reading | undefined): void {
-    if (!inInitialNetwork() && this.knowledge.scope === 'network') {
-      this.#say(
-        'This command is not in the machine’s first network namespace: “host” is only what is seen from here, and new namespaces copy from the first one.',
-        'net.core.devconf_inherit_init_net, which only that one has, is not here',
-      );
-    }
+    this.#aboutFirst();
     if (!target && fresh && 'value' in host && sameReading(host, fresh)) {
       this.#say(
         'At this moment the host has the same value as a fresh namespace: no difference is to be seen.',
@@ -389,6 +401,21 @@ class Investigation {
     if (facts.limit !== undefined) this.#say(facts.limit, source);
   }
 }
+
+/** What instructions of old still ask for. */
+const removedKeys: ReadonlyMap<
+  string,
+  { readonly release: string; readonly why: string; readonly source: string }
+> = new Map([
+  [
+    'net/ipv4/tcp_tw_recycle',
+    {
+      release: '4.12',
+      why: 'behind a NAT it dropped connections; tcp_tw_reuse is what there is, for the side that connects',
+      source: 'https://git.kernel.org/linus/4396e46187ca',
+    },
+  ],
+]);
 
 const settableVerdicts: ReadonlySet<Verdict> = new Set<Verdict>([
   'copied',

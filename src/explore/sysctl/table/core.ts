@@ -8,15 +8,11 @@ export const coreRows: Rows = {
   optmem_max: { since: '6.8', use: 'each-use' },
   rmem_default: { origin: 'shared', use: 'socket', trap: buffer },
   rmem_max: { origin: 'shared', use: 'each-use', trap: buffer },
-  rps_default_mask: {
-    since: '6.3',
-    use: 'interface',
-    trap: 'It is copied to a device’s queues when the device appears.',
-  },
+  rps_default_mask: { since: '6.3', use: 'interface' },
   somaxconn: {
     since: '2.6.25',
     use: 'listen',
-    trap: 'The queue is the smaller of it and of listen(2)’s argument, taken when listen(2) is called: a server must be restarted, and may have to be told a larger backlog.',
+    trap: 'The queue is the smaller of it and of listen(2)’s argument: a server that is restarted may also have to be told a larger backlog.',
   },
   txrehash: { since: '5.18', use: 'connection' },
   wmem_default: { origin: 'shared', use: 'socket', trap: buffer },
@@ -25,5 +21,5 @@ export const coreRows: Rows = {
 
 /** Keys of net/unix. */
 export const unixRows: Rows = {
-  max_dgram_qlen: { since: '2.6.25', use: 'socket', trap: 'A socket copies it when it is made.' },
+  max_dgram_qlen: { since: '2.6.25', use: 'socket' },
 };

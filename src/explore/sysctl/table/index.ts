@@ -20,10 +20,12 @@ interface Folder {
   readonly rows?: Rows;
 }
 
+const neighbourDefaults =
+  'The folder of an interface is copied from the machine’s own neigh/default when the interface appears, in every namespace.';
+
 const neighbours: Omit<Facts, 'document'> = {
   origin: 'neigh-default',
   use: 'each-use',
-  trap: 'The folder of an interface is copied from the machine’s own neigh/default when the interface appears, in every namespace.',
   limit: 'gc_thresh1, 2 and 3 of the machine’s neigh/default bound the entries of all namespaces together.',
 };
 
@@ -128,6 +130,8 @@ function confOrigin(path: string, row: Rows[string] | undefined): Pick<Facts, 'o
 
 function special(path: string, row: Rows[string]): Partial<Facts> {
   if (listings.has(path)) return { origin: 'shared' };
+  // Of an interface, the origin says as much.
+  if (/^net\/ipv[46]\/neigh\/default\//.test(path)) return { trap: neighbourDefaults };
   if (path.startsWith('net/netfilter/nf_conntrack_') && path.includes('timeout'))
     return { use: 'entry', trap: row.trap ?? trackedTimeoutTrap };
   return {};

@@ -37,7 +37,7 @@ export const ipv4Rows: Rows = {
     origin: 'initial',
     since: '2.6.26',
     use: 'each-use',
-    trap: 'It is net.ipv4.conf.all.forwarding by another name: a new namespace copies the host’s. Changing it sets the forwarding of every interface, and with it accept_redirects.',
+    trap: 'It is net.ipv4.conf.all.forwarding by another name. Changing it sets the forwarding of every interface, and with it accept_redirects.',
   },
   ip_forward_update_priority: { since: '4.19', use: 'each-use' },
   ip_forward_use_pmtu: { since: '3.14', use: 'each-use' },
@@ -102,7 +102,6 @@ export const ipv4ConfRows: Rows = {
   accept_redirects: {
     since: '2.6.25',
     combination: 'redirects',
-    trap: 'On a host either of all and the interface is enough; where the interface forwards, both must be set.',
   },
   accept_source_route: { since: '2.6.25', combination: 'and' },
   arp_announce: { since: '2.6.25', combination: 'max' },
@@ -114,7 +113,7 @@ export const ipv4ConfRows: Rows = {
   forwarding: {
     since: '2.6.25',
     combination: 'sets-all',
-    trap: 'Writing conf.all.forwarding, or ip_forward, sets it for every interface and for new ones; after that each interface’s own counts.',
+    trap: 'Writing ip_forward is writing conf.all.forwarding.',
   },
   log_martians: { since: '2.6.25', combination: 'or' },
   mc_forwarding: {
@@ -130,7 +129,7 @@ export const ipv4ConfRows: Rows = {
   rp_filter: {
     since: '2.6.25',
     combination: 'max',
-    trap: 'The larger of conf.all and the interface counts: 0 on the interface does not switch it off while all is 1, and 2 (loose) is larger than 1 (strict).',
+    trap: '0 on the interface does not switch it off while conf.all is 1, and 2 (loose) is larger than 1 (strict).',
   },
   secure_redirects: { since: '2.6.25', combination: 'or' },
   send_redirects: {

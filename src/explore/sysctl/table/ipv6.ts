@@ -6,7 +6,6 @@ export const ipv6Rows: Rows = {
   bindv6only: {
     since: '2.6.26',
     use: 'socket',
-    trap: 'A socket copies it when it is made; listeners that run keep what they had.',
   },
   fib_multipath_hash_fields: { since: '5.14', use: 'each-use' },
   fib_notify_on_flag_change: { since: '5.12', use: 'each-use' },
@@ -21,12 +20,12 @@ export const ipv6ConfRows: Rows = {
   accept_ra: {
     since: '2.6.26',
     combination: 'interface',
-    trap: 'conf.all does not count: set the interface, or conf.default before it appears. 1 means no while the interface forwards; 2 means always.',
+    trap: 'Set the interface, or conf.default before it appears. 1 means no while the interface forwards; 2 means always.',
   },
   addr_gen_mode: { combination: 'sets-all' },
   disable_ipv6: {
     combination: 'sets-all',
-    trap: 'Writing conf.all sets every interface and the default; setting it to 1 drops the addresses, and 0 does not bring them back.',
+    trap: 'Setting it to 1 drops the addresses, and 0 does not bring them back.',
   },
   force_forwarding: { since: '6.17', combination: 'sets-all' },
   forwarding: {

@@ -8,7 +8,7 @@ export const ipcRows: Rows = {
   auto_msgmni: { since: '2.6.25', trap: 'Without effect since Linux 3.19.' },
   msg_next_id: { since: '3.8', use: 'each-use' },
   msgmax: { since: '2.6.19', use: 'each-use' },
-  msgmnb: { since: '2.6.19', use: 'entry', trap: 'A queue copies it when it is made.' },
+  msgmnb: { since: '2.6.19', use: 'entry' },
   msgmni: { since: '2.6.19', use: 'each-use' },
   sem: { since: '2.6.19', use: 'each-use' },
   sem_next_id: { since: '3.8', use: 'each-use' },

@@ -1,8 +1,6 @@
 import type { Rows } from './types.js';
 
-const handshake = 'It is settled in the handshake: connections that stand keep what was agreed.';
-const keepalive =
-  'It is read when a timer is set: a connection that is idle already waits for its old time first. Only sockets with SO_KEEPALIVE use it, and TCP_KEEP* of setsockopt(2) wins over it.';
+const keepalive = 'Only sockets with SO_KEEPALIVE use it, and TCP_KEEP* of setsockopt(2) wins over it.';
 const memory =
   'All sockets of the machine together are held to net.ipv4.tcp_mem, which only the first namespace has.';
 
@@ -38,12 +36,12 @@ export const tcpRows: Rows = {
     origin: 'initial',
     since: '4.15',
     use: 'socket',
-    trap: 'A namespace copies the host’s choice when it is made; changing the host’s later changes no container. In a container only algorithms of tcp_allowed_congestion_control can be chosen: the host must load and allow others.',
+    trap: 'In a container only algorithms of tcp_allowed_congestion_control can be chosen: the host must load and allow others.',
   },
   tcp_dsack: { since: '4.15', use: 'each-use' },
   tcp_early_demux: { since: '4.12', use: 'each-use' },
   tcp_early_retrans: { since: '4.15', use: 'each-use' },
-  tcp_ecn: { since: '3.9', use: 'connection', trap: handshake },
+  tcp_ecn: { since: '3.9', use: 'connection' },
   tcp_ecn_fallback: { since: '4.2', use: 'connection' },
   tcp_ecn_option: { since: '6.18', use: 'connection' },
   tcp_ecn_option_beacon: { since: '6.18', use: 'each-use' },
@@ -114,11 +112,11 @@ export const tcpRows: Rows = {
     since: '4.15',
     use: 'socket',
     limit: memory,
-    trap: 'The middle number is copied when a socket is made; the last one bounds its growth at any time. SO_RCVBUF switches the growth off, and is held to net.core.rmem_max, which a container cannot set.',
+    trap: 'What is copied is the middle number; the last one bounds its growth at any time. SO_RCVBUF switches the growth off, and is held to net.core.rmem_max, which a container cannot set.',
   },
   tcp_rto_max_ms: { since: '6.15', use: 'socket' },
   tcp_rto_min_us: { since: '6.11', use: 'socket' },
-  tcp_sack: { since: '4.13', use: 'connection', trap: handshake },
+  tcp_sack: { since: '4.13', use: 'connection' },
   tcp_shrink_window: { since: '6.6', use: 'each-use' },
   tcp_slow_start_after_idle: { since: '4.15', use: 'each-use' },
   tcp_stdurg: { since: '4.15', use: 'each-use' },
@@ -127,7 +125,7 @@ export const tcpRows: Rows = {
   tcp_synack_retries: { since: '4.6', use: 'each-use' },
   tcp_syncookies: { since: '4.6', use: 'each-use' },
   tcp_thin_linear_timeouts: { since: '4.15', use: 'each-use' },
-  tcp_timestamps: { since: '4.13', use: 'connection', trap: handshake },
+  tcp_timestamps: { since: '4.13', use: 'connection' },
   tcp_tso_rtt_log: { since: '5.18', use: 'each-use' },
   tcp_tso_win_divisor: { since: '4.15', use: 'each-use' },
   tcp_tw_reuse: {
@@ -136,13 +134,13 @@ export const tcpRows: Rows = {
     trap: 'It serves the side that connects, and needs tcp_timestamps.',
   },
   tcp_tw_reuse_delay: { since: '6.14', use: 'each-use' },
-  tcp_window_scaling: { since: '4.13', use: 'connection', trap: handshake },
+  tcp_window_scaling: { since: '4.13', use: 'connection' },
   tcp_wmem: {
     origin: 'initial',
     since: '4.15',
     use: 'socket',
     limit: memory,
-    trap: 'The middle number is copied when a socket is made; the last one bounds its growth at any time. SO_SNDBUF switches the growth off, and is held to net.core.wmem_max, which a container cannot set.',
+    trap: 'What is copied is the middle number; the last one bounds its growth at any time. SO_SNDBUF switches the growth off, and is held to net.core.wmem_max, which a container cannot set.',
   },
   tcp_workaround_signed_windows: { since: '4.15', use: 'connection' },
 };
