@@ -1,6 +1,6 @@
 /** Changing what a kept container was made with. */
 import { join } from 'node:path';
-import { invalid, quote, type WarrenError } from '../errors.js';
+import { WarrenError, invalid, quote } from '../errors.js';
 import * as c from '../plan/constants.js';
 import { planContainer } from '../plan/container.js';
 import { readHost } from '../runtime/host.js';
@@ -32,7 +32,9 @@ export async function updateContainer(
   const { record } = snapshot;
   if (policy && policy.name !== 'no' && record.autoRemove) throw removedAtItsEnd(record.name);
   const { options } = record;
-  const updated = change && updateLimits(findContainerCgroups(snapshot), options.limits ?? {}, change);
+  const groups = change ? findContainerCgroups(snapshot) : [];
+  const updated = change && updateLimits(groups, options.limits ?? {}, change);
+  const groupless = change !== undefined && Object.keys(change).length > 0 && groups.length === 0;
   try {
     const next: ContainerRecord = {
       ...record,
@@ -44,7 +46,8 @@ export async function updateContainer(
       },
     };
     // Refuses what no start could have.
-    if (sysctls) await configureKept(root, next);
+    if (sysctls || groupless) await configureKept(root, next);
+    if (groupless && container.status().pid > 0) throw withoutGroup(record.name);
     write(next);
     if (policy || record.restart.name !== 'no') await tellMonitor(container, root, next);
   } catch (error) {
@@ -73,6 +76,19 @@ async function tellMonitor(container: Liveness, root: string, record: ContainerR
   } finally {
     connection.close();
   }
+}
+
+/** An ordinary user's container has none unless it was made with limits. */
+function withoutGroup(name: string): WarrenError {
+  return new WarrenError(
+    'ERR_CGROUP_UNAVAILABLE',
+    `Cannot change the limits of the container ${quote(name)}`,
+    {
+      kind: 'unsupported',
+      why: 'it runs without a control group of its own',
+      fix: 'stop it first: the limits then hold from its next start',
+    },
+  );
 }
 
 function removedAtItsEnd(name: string): WarrenError {

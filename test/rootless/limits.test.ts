@@ -120,6 +120,24 @@ test('without a group of their own, a limit is refused before anything is made, 
   assert.equal((await user.warren(['ps', '-aq'])).stdout, '');
 });
 
+test('update refuses a limit that no start could have, and the container starts again', async () => {
+  using user = rangedUser();
+  const run = await user.warren(['run', '-d', '--name', 'free', '--', 'sleep', '1000']);
+  assert.equal(run.code, 0, run.stderr);
+  try {
+    for (const state of ['running', 'stopped']) {
+      if (state === 'stopped') await user.warren(['stop', '-t', '0', 'free']);
+      const { code, stderr } = await user.warren(['update', '--memory', '64m', 'free']);
+      assert.equal(code, 1, state);
+      assert.match(stderr, /Cannot make a control group|without a control group/);
+    }
+    const { code, stderr } = await user.warren(['start', 'free']);
+    assert.equal(code, 0, stderr);
+  } finally {
+    await user.warren(['rm', '-f', 'free']);
+  }
+});
+
 test('parameters of the container’s own namespaces are an ordinary user’s to set', async () => {
   using user = rangedUser();
   const { stdout, stderr } = await user.warren([
