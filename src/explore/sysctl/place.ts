@@ -1,11 +1,11 @@
 /** Where parameters are read and written: this process's namespaces, another's, or throw-away ones. */
-import { closeSync, constants, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { WarrenError, quote } from '../../errors.js';
+import { closeSync, constants, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { ipcSysctls, sysctlScope, type SysctlScope } from '../../kernel/sysctl-scope.js';
 import type { NamespaceKind } from '../../plan/constants.js';
 import type { Step } from '../../plan/step.js';
-import { NetworkSysctls, networkFolders } from '../../kernel/sysctl-files.js';
+import { NetworkSysctls } from '../../kernel/sysctl-files.js';
 import { accessOfErrno, errnoOf, trimValue, type Access, type Reading } from '../../kernel/sysctl-reading.js';
+import { isOwn, openFolders, openNamespace, ownerToJoin } from './place-doors.js';
 import type { SysctlTools } from './tools.js';
 
 /** A process id, or the file of a namespace: `/run/netns/blue`, `/proc/1234/ns/ipc`. */
@@ -278,47 +278,4 @@ function scopesOf(target: PlaceTarget): readonly IsolatedScope[] {
   if (typeof target === 'number') return scopes;
   const kind = /\/ns\/(ipc|uts|user)$/.exec(target)?.[1] as 'ipc' | 'uts' | 'user' | undefined;
   return [kind ?? 'network'];
-}
-
-function openNamespace(file: string): number {
-  try {
-    return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    const errno = errnoOf(cause);
-    throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot use the namespace ${quote(file)}`, {
-      kind: errno === 'EACCES' || errno === 'EPERM' ? 'permission-denied' : 'not-found',
-      why: `open failed with ${errno}`,
-      fix: 'name a process that runs, a network namespace of /run/netns, or a file such as /proc/1234/ns/net',
-      syscall: 'open',
-      errno,
-      cause,
-    });
-  }
-}
-
-/**
- * Who is not root may join what a user namespace owns only by joining that first, as the one who made it.
- *
- * @returns Its descriptor; undefined where there is none, or no need.
- */
-function ownerToJoin(others: readonly (readonly [IsolatedScope, number])[]): number | undefined {
-  if (process.geteuid?.() === 0) return undefined;
-  return others.find(([scope]) => scope === 'user')?.[1];
-}
-
-/** Every folder of network parameters that is there, opened from inside. */
-async function openFolders(
-  tools: SysctlTools,
-  way: readonly Step[],
-): Promise<ReadonlyMap<string, number | undefined>> {
-  return new Map(
-    await Promise.all(
-      [...networkFolders].map(async (path) => [path, await tools.openSysctls(way, path)] as const),
-    ),
-  );
-}
-
-function isOwn(fd: number, kind: NamespaceKind): boolean {
-  const [a, b] = [statSync(`/proc/self/fd/${fd}`), statSync(`/proc/self/ns/${kind}`)];
-  return a.ino === b.ino && a.dev === b.dev;
 }

@@ -302,7 +302,10 @@ class Investigation {
     const removed = removedKeys.get(path);
     if (removed) {
       this.#say(`Linux ${removed.release} removed it: ${removed.why}.`, removed.source);
-      return { verdict: 'nowhere', summary: `${name} is gone from the kernel since Linux ${removed.release}.` };
+      return {
+        verdict: 'nowhere',
+        summary: `${name} is gone from the kernel since Linux ${removed.release}.`,
+      };
     }
     return {
       verdict: 'nowhere',
