@@ -1,5 +1,5 @@
 /** Networks and published ports of a container, changed after it was made: now, if it runs, and for its next starts. */
-import { readlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { WarrenError, quote } from '../errors.js';
 import { signalPidfd } from '../native/index.js';
@@ -22,8 +22,9 @@ import type { DetachedContainer } from './container.js';
 import type { MonitorConnection } from './connection.js';
 import { lockContainer, readRecord, recordText, writeWhole } from './files.js';
 import { announce, isHostName } from './network.js';
-import { leaveHosts } from './network-hosts.js';
+import { followHosts, leaveHosts, ownHosts, unfollowHosts } from './network-hosts.js';
 import { notRunningError } from './not-running.js';
+import { separateHosts } from './own-hosts.js';
 import type { ContainerRecord, StoredNetworking } from './record.js';
 import { openContainers } from './store.js';
 import { withNetwork, withoutNetwork, withoutPorts, withPorts } from './stored-networking.js';
@@ -71,7 +72,10 @@ export async function disconnectNetwork(root: string, nameOrId: string, network:
     const left = withoutNetwork(networking, found ? isNetwork(found) : (word) => word === network);
     const isThere = found !== undefined && isMember(container.id, found.name);
     if (found && isThere && connection) {
+      const networks = endpointsOfContainer(container.id).map(({ network: name }) => name);
+      await separateHosts(root, container.id, connection, networks);
       const gone = await disconnectContainer(found, container.id);
+      unfollowHosts(root, found.name, container.id);
       leaveHosts(root, found.name, container.id);
       await reroute(gone, { pid: connection.pid });
     } else if (!left) throw notAttached(record.name, network);
@@ -156,9 +160,10 @@ function write(container: DetachedContainer, record: ContainerRecord): void {
 async function attach(
   root: string,
   container: DetachedContainer,
-  { pid, pidfd }: MonitorConnection,
+  connection: MonitorConnection,
   request: NetworkRequest,
 ): Promise<Attachment> {
+  const { pid, pidfd } = connection;
   const { id, name } = container;
   const plan = await prepareNetworks([
     { ...request, aliases: [...(isHostName(name) ? [name] : []), ...(request.aliases ?? [])] },
@@ -174,7 +179,16 @@ async function attach(
     await disconnectContainer(getNetwork(made.network), id);
     throw notRunningError(name, 'connect');
   }
-  announce(root, id, container.record.options.hostname ?? id.slice(0, 12), [made]);
+  try {
+    announce(root, id, container.record.options.hostname ?? id.slice(0, 12), [made]);
+    const networks = endpointsOfContainer(id).map(({ network }) => network);
+    if (lstatSync(ownHosts(root, id)).isSymbolicLink()) await separateHosts(root, id, connection, networks);
+    else followHosts(root, made.network, id);
+  } catch (error) {
+    await disconnectContainer(getNetwork(made.network), id);
+    leaveHosts(root, made.network, id);
+    throw error;
+  }
   return made;
 }
 

@@ -1,8 +1,8 @@
 /**
- * The names of a network's members: one file a network, which they all see as their /etc/hosts. A line is written as a comment,
- * and its first byte last; one that is to go becomes a comment by that byte, and its room is used again. So a reader never
- * finds half of a line, and the file does not grow with what has come and gone. All under a lock, of the directory: the
- * file itself is in sight of the members, who could lock it for ever.
+ * The names of a network's members: one file a network, which they all see as their /etc/hosts, so that a start costs the same
+ * with one member and with a thousand. Who is in several networks, or has names of its own, has a file of its own, in which the
+ * same is written. All under one lock, of a directory: the files themselves are in sight of the members, who could lock
+ * them for ever.
  */
 import {
   closeSync,
@@ -12,39 +12,72 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readSync,
+  readFileSync,
+  renameSync,
   rmSync,
+  rmdirSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LOCK_EX, flock } from '../native/index.js';
 import { hostsFile, type HostsEntry } from '../network/index.js';
 import { directoryEntries, stateError } from './files.js';
+import {
+  addLine,
+  hasMembers,
+  isMember,
+  linesWith,
+  mark,
+  markOf,
+  memberOf,
+  membersIn,
+  readAll,
+  strike,
+  withFile,
+  type Line,
+  type MemberLine,
+} from './hosts-lines.js';
+
+/** A file that a container may write to is read up to here. */
+const MOST_OF_OWN = 1 << 20;
 
 /** On the host. */
 export function sharedHosts(root: string, network: string): string {
   return join(root, 'hosts', network);
 }
 
-/** What the line of a member ends with, for a resolver a comment. */
-function mark(id: string): string {
-  return ` # ${id.slice(0, 12)}`;
+export function ownHosts(root: string, id: string): string {
+  return join(root, 'containers', id, 'hosts');
+}
+
+/** Who in a network has a file of its own: an empty file each. */
+function followers(root: string, network: string): string {
+  return join(root, 'own-hosts', network);
 }
 
 export function joinHosts(root: string, network: string, id: string, entries: readonly HostsEntry[]): void {
   const path = sharedHosts(root, network);
+  const lines = entries.map(({ address, names }): MemberLine => ({
+    text: `${address}\t${[...new Set(names)].join(' ')}`,
+    id,
+  }));
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    locked(path, (fd, text) => {
-      if (text === '') writeSync(fd, hostsFile([]), 0);
-      // Somebody who had one of these addresses is gone without a word.
-      const gone = [
-        ...linesWith(text, `${mark(id)}\n`),
-        ...entries.flatMap(({ address }) => linesWith(text, `\n${address}\t`)),
-      ];
-      for (const { at, line } of gone) if (isMember(line)) writeSync(fd, '#', at);
-      for (const { address, names } of entries)
-        addLine(fd, `${address}\t${[...new Set(names)].join(' ')}`, id);
+    locked(root, () => {
+      const gone = withFile(path, constants.O_CREAT, (fd) => {
+        const text = readAll(fd);
+        if (text === '') writeSync(fd, hostsFile([]), 0);
+        // Somebody who had one of these addresses is gone without a word.
+        const old = [
+          ...linesWith(text, `${mark(id)}\n`),
+          ...entries.flatMap(({ address }) => linesWith(text, `\n${address}\t`)),
+        ].filter(({ line }) => isMember(line));
+        strike(fd, old);
+        for (const line of lines) addLine(fd, line);
+        return old.map(({ line }) => line);
+      });
+      tellFollowers(root, network, gone, lines);
     });
   } catch (cause) {
     throw stateError(path, cause);
@@ -54,10 +87,52 @@ export function joinHosts(root: string, network: string, id: string, entries: re
 export function leaveHosts(root: string, network: string, id: string): void {
   const path = sharedHosts(root, network);
   if (!existsSync(path)) return;
-  locked(path, (fd, text) => {
-    for (const { at, line } of linesWith(text, `${mark(id)}\n`)) if (isMember(line)) writeSync(fd, '#', at);
-    // Nobody is left who might be reading it.
-    if (!/^[^#\n].* # [0-9a-f]{12}$/m.test(readAll(fd))) ftruncateSync(fd);
+  locked(root, () => {
+    leaveLines(root, network, (text) => linesWith(text, `${mark(id)}\n`));
+    forget(root, network, id);
+  });
+}
+
+/**
+ * Gives a container a file of its own, with the members of its networks as they are and will be.
+ *
+ * @param head What it begins with.
+ */
+export function makeOwnHosts(root: string, id: string, head: string, networks: readonly string[]): void {
+  const path = ownHosts(root, id);
+  const fresh = `${path}.new`;
+  try {
+    mkdirSync(join(root, 'hosts'), { recursive: true, mode: 0o700 });
+    locked(root, () => {
+      const members = networks.flatMap((network) => membersOf(root, network));
+      writeFileSync(fresh, head, { mode: 0o644 });
+      withFile(fresh, 0, (fd) => {
+        for (const member of members) addLine(fd, member);
+      });
+      for (const network of networks) remember(root, network, id);
+      renameSync(fresh, path);
+    });
+  } catch (cause) {
+    rmSync(fresh, { force: true });
+    throw stateError(path, cause);
+  }
+}
+
+/** A container with a file of its own is in one more network. */
+export function followHosts(root: string, network: string, id: string): void {
+  locked(root, () => {
+    remember(root, network, id);
+    amendOwn(root, id, [], membersOf(root, network));
+  });
+}
+
+/** The contrary. Its own line is still there, for `leaveHosts()`. */
+export function unfollowHosts(root: string, network: string, id: string): void {
+  if (!existsSync(sharedHosts(root, network))) return;
+  locked(root, () => {
+    const gone = membersOf(root, network).map(({ text, id: member }) => `${text}${mark(member)}`);
+    amendOwn(root, id, gone, []);
+    forget(root, network, id);
   });
 }
 
@@ -73,104 +148,97 @@ export function collectHosts(
 ): string[] {
   const removed: string[] = [];
   for (const network of directoryEntries(join(root, 'hosts'))) {
-    const path = sharedHosts(root, network);
-    // Asked under the lock: who has a line has been a member before.
-    let members: Set<string> | undefined;
-    leaveWhere(path, (line) => {
-      members ??= new Set((membersOf(network) ?? []).map(mark));
-      const isGone = !members.has(line.slice(-MARK_LENGTH));
-      if (isGone) removed.push(`name ${line.split(/[\t ]/)[1] ?? ''} in ${network}`);
-      return isGone;
+    locked(root, () => {
+      // Asked under the lock: who has a line has been a member before.
+      const members = membersOf(network);
+      const marks = new Set((members ?? []).map(mark));
+      const gone = leaveLines(root, network, (text) =>
+        membersIn(text).filter(({ line }) => !marks.has(markOf(line))),
+      );
+      for (const line of gone) removed.push(`name ${line.split(/[\t ]/)[1] ?? ''} in ${network}`);
+      if (members === undefined) rmSync(sharedHosts(root, network), { force: true });
     });
-    if (membersOf(network) === undefined) removeEmpty(path);
+  }
+  for (const network of directoryEntries(join(root, 'own-hosts'))) {
+    locked(root, () => {
+      const members = new Set(membersOf(network) ?? []);
+      for (const id of directoryEntries(followers(root, network)))
+        if (!members.has(id)) forget(root, network, id);
+    });
   }
   return removed;
 }
 
-const MARK_LENGTH = mark('').length + 12;
-
-function leaveWhere(path: string, isGone: (line: string) => boolean): void {
-  if (!existsSync(path)) return;
-  locked(path, (fd, text) => {
+/** @returns The lines that went. */
+function leaveLines(root: string, network: string, find: (text: string) => readonly Line[]): string[] {
+  const lines = withFile(sharedHosts(root, network), 0, (fd) => {
+    const gone = find(readAll(fd)).filter(({ line }) => isMember(line));
+    strike(fd, gone);
     // Nobody is left who might be reading it.
-    if (strike(fd, text, isGone) === 0) ftruncateSync(fd);
+    if (!hasMembers(readAll(fd))) ftruncateSync(fd);
+    return gone.map(({ line }) => line);
   });
+  if (lines.length > 0) tellFollowers(root, network, lines, []);
+  return lines;
 }
 
-function removeEmpty(path: string): void {
-  if (!existsSync(path)) return;
-  locked(path, (_fd, text) => {
-    if (text === '') rmSync(path, { force: true });
-  });
+function membersOf(root: string, network: string): MemberLine[] {
+  const path = sharedHosts(root, network);
+  if (!existsSync(path)) return [];
+  return membersIn(readFileSync(path, 'latin1')).map(({ line }) => memberOf(line));
 }
 
-/** A line that stands for somebody. */
-function isMember(line: string): boolean {
-  return !line.startsWith('#') && / # [0-9a-f]{12}$/.test(line);
+function tellFollowers(
+  root: string,
+  network: string,
+  gone: readonly string[],
+  added: readonly MemberLine[],
+): void {
+  for (const id of directoryEntries(followers(root, network))) amendOwn(root, id, gone, added);
 }
 
-function isFree(line: string): boolean {
-  return /^#.* # [0-9a-f]{12}$/.test(line);
-}
-
-/** Found without taking the text apart: of a thousand members, one or two are looked for. */
-function linesWith(text: string, part: string): { readonly at: number; readonly line: string }[] {
-  const found = [];
-  for (let hit = text.indexOf(part); hit >= 0; hit = text.indexOf(part, hit + 1)) {
-    const at = part.startsWith('\n') ? hit + 1 : text.lastIndexOf('\n', hit) + 1;
-    found.push({ at, line: text.slice(at, text.indexOf('\n', at)) });
+/** What is in the file besides is its container's. */
+function amendOwn(root: string, id: string, gone: readonly string[], added: readonly MemberLine[]): void {
+  try {
+    withFile(ownHosts(root, id), constants.O_NOFOLLOW | constants.O_NONBLOCK, (fd) => {
+      if (fstatSync(fd).size > MOST_OF_OWN) return;
+      const members = membersIn(readAll(fd));
+      for (const wanted of gone) {
+        const address = wanted.slice(0, wanted.indexOf('\t') + 1);
+        strike(
+          fd,
+          members.filter(({ line }) => line.startsWith(address) && markOf(line) === markOf(wanted)),
+        );
+      }
+      for (const member of added) addLine(fd, member);
+    });
+  } catch {
+    // It has been removed, is full, or its container has made it immutable: nobody else's start is refused for that.
   }
-  return found;
 }
 
-/** @returns How many are left. */
-function strike(fd: number, text: string, isGone: (line: string) => boolean): number {
-  let at = 0;
-  let left = 0;
-  for (const line of text.split('\n')) {
-    if (isMember(line)) {
-      if (isGone(line)) writeSync(fd, '#', at);
-      else left++;
-    }
-    at += line.length + 1;
+function remember(root: string, network: string, id: string): void {
+  const directory = followers(root, network);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, id), '', { mode: 0o600 });
+}
+
+function forget(root: string, network: string, id: string): void {
+  const directory = followers(root, network);
+  rmSync(join(directory, id), { force: true });
+  try {
+    rmdirSync(directory);
+  } catch {
+    // There was none, or there are others.
   }
-  return left;
 }
 
-/** Where somebody was who is gone, or at the end. */
-function addLine(fd: number, line: string, id: string): void {
-  let text = readAll(fd);
-  if (!text.endsWith('\n')) {
-    // A disk was full in the middle of a line.
-    writeSync(fd, '\n', text.length);
-    text += '\n';
-  }
-  const least = Buffer.byteLength(line) + MARK_LENGTH;
-  const free = linesWith(text, '\n#').find((old) => isFree(old.line) && old.line.length >= least);
-  const at = free?.at ?? text.length;
-  const length = free?.line.length ?? least;
-  const whole = `${line}${' '.repeat(length - least)}${mark(id)}\n`;
-  writeSync(fd, `#${whole.slice(1)}`, at);
-  writeSync(fd, whole.slice(0, 1), at);
-}
-
-/** One byte a character, so that a place in it is a place in the file. */
-function readAll(fd: number): string {
-  const bytes = Buffer.alloc(fstatSync(fd).size);
-  return bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0));
-}
-
-function locked(path: string, act: (fd: number, text: string) => void): void {
-  const directory = openSync(dirname(path), 'r');
+function locked(root: string, act: () => void): void {
+  const directory = openSync(join(root, 'hosts'), 'r');
   try {
     // Held for microseconds, by nobody who waits for anything.
     flock(directory, LOCK_EX);
-    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
-    try {
-      act(fd, readAll(fd));
-    } finally {
-      closeSync(fd);
-    }
+    act();
   } finally {
     closeSync(directory);
   }

@@ -26,13 +26,12 @@ import {
   renameInNetworks,
   resolverFor,
   type Attachment,
-  type HostsEntry,
   type NetworkRequest,
 } from '../network/index.js';
 import type { BindMount, ContainerConfig } from '../plan/config.js';
 import { stateError } from './files.js';
 import { collectNetworks } from './network-garbage.js';
-import { joinHosts, leaveHosts, sharedHosts } from './network-hosts.js';
+import { joinHosts, leaveHosts, makeOwnHosts, sharedHosts } from './network-hosts.js';
 import { notRunningError } from './not-running.js';
 import type { ContainerRecord, StoredNetworking } from './record.js';
 
@@ -234,8 +233,8 @@ function hostResolvers(): string {
 }
 
 /**
- * Who is in one network and adds no names has the network's own file, read-only: it is kept for all members at once, and a start
- * costs the same with one member and with a thousand. Others have a file of their own, as of their start.
+ * Who is in one network and adds no names has the network's own file, read-only. Others have a file of their own, which is kept
+ * current too.
  */
 function writeHosts(
   root: string,
@@ -245,28 +244,26 @@ function writeHosts(
   announce(root, id, hostname, attachments);
   const [only, ...more] = attachments;
   const added = networking.addHosts ?? [];
-  if (only && more.length === 0 && added.length === 0) {
-    // Found here by those who share its network.
-    const path = join(directory, 'hosts');
-    const shared = sharedHosts(root, only.network);
-    rmSync(path, { force: true });
-    symlinkSync(shared, path);
-    return { path: shared, isShared: true };
-  }
-  const gateway = attachments.flatMap(({ gateways }) => gateways)[0];
-  const members = attachments.flatMap(({ network }) => readMembers(sharedHosts(root, network)));
+  // By this path also where it is shared: a container that is put into another network later has a file of its own then.
   const path = join(directory, 'hosts');
-  rmSync(path, { force: true });
-  writeFileSync(
-    path,
-    hostsFile(
+  const isShared = only !== undefined && more.length === 0 && added.length === 0;
+  if (isShared) {
+    rmSync(path, { force: true });
+    symlinkSync(sharedHosts(root, only.network), path);
+  } else {
+    const gateway = attachments.flatMap(({ gateways }) => gateways)[0];
+    const head = hostsFile(
       [],
       added.map((text) => parseAddHost(text, gateway)),
-      members,
-    ),
-    { mode: 0o644 },
-  );
-  return { path, isShared: false };
+    );
+    makeOwnHosts(
+      root,
+      id,
+      head,
+      attachments.map(({ network }) => network),
+    );
+  }
+  return { path, isShared };
 }
 
 /** The new name of a container that is called otherwise from now on, in the files of the networks that it is in. */
@@ -296,21 +293,11 @@ export function announce(
   }
 }
 
-function readMembers(path: string): HostsEntry[] {
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .filter((line) => /^\d|^[0-9a-f:]+\t/.test(line) && !/^(127\.0\.0\.1|::1|fe00::|ff0)/.test(line))
-    .map((line) => {
-      const [address = '', names = ''] = line.replace(/ *#.*/, '').split('\t');
-      return { address, names: names.split(' ') };
-    });
-}
-
 function plainAddress(address: string): string {
   return address.slice(0, address.indexOf('/'));
 }
 
-function bindFile(source: string, target: string, readOnly: boolean): BindMount {
+export function bindFile(source: string, target: string, readOnly: boolean): BindMount {
   return {
     kind: 'bind',
     source,

@@ -423,6 +423,11 @@ export function describeStep(step: Step): StepDescription {
         what: `try whether ${step.paths.length} parameters could be written`,
         why: 'nothing is written',
       };
+    case 'mount-over':
+      return {
+        what: `mount it over ${step.target}`,
+        why: 'those who have the old one open keep it; whoever opens it from now on has the new one',
+      };
     case 'read-sysctl':
       return { what: `read ${step.path.replaceAll('/', '.')}`, why: 'seen from inside the namespace' };
     case 'write-sysctl':

@@ -203,6 +203,12 @@ export type Step =
   | { readonly op: 'hand-over-namespace'; readonly kind: NamespaceKind }
   | { readonly op: 'hand-over-sysctls'; readonly path: string }
   | {
+      /** Over a file of the mount namespace that the launcher is in; no link leads there. */
+      readonly op: 'mount-over';
+      readonly index: number;
+      readonly target: string;
+    }
+  | {
       /** Writes all values of each, one after the other; what the kernel refuses is left out. */
       readonly op: 'mark-sysctls';
       readonly marks: readonly { readonly path: string; readonly values: readonly string[] }[];

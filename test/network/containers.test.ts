@@ -1,6 +1,6 @@
 /** Containers of the library in networks. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { CreateOptions, DetachedContainer } from '../../src/containers/index.js';
@@ -437,6 +437,93 @@ test('members find each other by name and alias, and not whoever has stopped; th
     await second.stop();
   }
   assert.equal(size(), before);
+});
+
+/** The members that a container sees, by one of its names. */
+const seen = async (container: DetachedContainer): Promise<string[]> =>
+  (await inside(container, "sed -n 's/^[1-9][0-9.]*\\t\\([a-z-]*\\).* # .*/\\1/p' /etc/hosts"))
+    .split('\n')
+    .filter((name) => name !== '')
+    .sort();
+
+test('who is in two networks, or has hosts of its own, sees its neighbours come and go', async () => {
+  const first = await run({ name: 'first', networks: ['lab'] });
+  const between = await run({ name: 'between', networks: ['lab', 'other'] });
+  const added = await run({ name: 'added', networks: ['lab'], addHosts: ['db:192.0.2.7'] });
+  const all = ['added', 'between', 'between', 'first'];
+  assert.deepEqual(await seen(between), all);
+  assert.deepEqual(await seen(added), ['added', 'between', 'first']);
+  // What the container writes there itself stays.
+  await inside(between, 'echo "192.0.2.9 mine" >>/etc/hosts');
+  const later = await run({ name: 'later', networks: ['other'] });
+  const both = await run({ name: 'both', networks: ['lab', 'other'] });
+  assert.deepEqual(await seen(between), [...all, 'both', 'both', 'later'].sort());
+  assert.equal(await inside(between, 'ping -c1 -W2 later >/dev/null && echo yes'), 'yes');
+  assert.deepEqual(await seen(added), ['added', 'between', 'both', 'first']);
+  await later.rename('so-late');
+  assert.deepEqual(await seen(between), [...all, 'both', 'both', 'so-late'].sort());
+  await both.stop();
+  await first.kill();
+  assert.deepEqual(await seen(between), ['added', 'between', 'between', 'so-late']);
+  assert.deepEqual(await seen(added), ['added', 'between']);
+  assert.match(await inside(between, 'cat /etc/hosts'), /^192\.0\.2\.9 mine$/m);
+  assert.match(await inside(added, 'cat /etc/hosts'), /^192\.0\.2\.7\tdb$/m);
+  // A monitor that was killed has not told anybody.
+  oracle('kill', ['-9', String(later.status().monitorPid)]);
+  await waitFor('its end', () => later.status().state === 'dead' || undefined);
+  await store.collectGarbage();
+  assert.deepEqual(await seen(between), ['added', 'between', 'between']);
+  await between.stop();
+  await added.stop();
+  assert.ok(!existsSync(join(root, 'own-hosts/lab')) && !existsSync(join(root, 'own-hosts/other')));
+});
+
+test('connectNetwork() brings the names of the network to a container that runs; disconnectNetwork() takes them away', async () => {
+  const first = await run({ name: 'first', networks: ['lab'] });
+  const second = await run({ name: 'second', networks: ['other'] });
+  const roamer = await run({
+    name: 'roamer',
+    networks: ['lab'],
+    restart: { name: 'always', maximumRetries: 0 },
+  });
+  assert.deepEqual(await seen(roamer), ['first', 'roamer']);
+  await connectNetwork(root, 'roamer', { network: 'other' });
+  assert.deepEqual(await seen(roamer), ['first', 'roamer', 'roamer', 'second']);
+  assert.equal(await inside(roamer, 'ping -c1 -W2 second >/dev/null && echo yes'), 'yes');
+  assert.equal((await inside(roamer, 'grep -c " /etc/hosts " /proc/self/mountinfo')).trim(), '2');
+  const third = await run({ name: 'third', networks: ['other'] });
+  assert.deepEqual(await seen(roamer), ['first', 'roamer', 'roamer', 'second', 'third']);
+  // Its monitor starts it again, without us: with the same names.
+  const before = pidOf(roamer);
+  oracle('kill', ['-9', String(before)]);
+  await waitFor('the restart', () => {
+    const { state: now, pid } = roamer.status();
+    return (now === 'running' && pid !== before) || undefined;
+  });
+  await third.stop();
+  assert.deepEqual(await seen(roamer), ['first', 'roamer', 'roamer', 'second']);
+  await disconnectNetwork(root, 'roamer', 'lab');
+  assert.deepEqual(await seen(roamer), ['roamer', 'second']);
+  await disconnectNetwork(root, 'roamer', 'other');
+  assert.deepEqual(await seen(roamer), []);
+  assert.deepEqual(await seen(first), ['first']);
+  assert.deepEqual(await seen(second), ['second']);
+  await roamer.remove({ force: true });
+  assert.ok(!existsSync(join(root, 'own-hosts/lab')) && !existsSync(join(root, 'own-hosts/other')));
+});
+
+test('what a container has mounted as its /etc/hosts itself is left alone', async () => {
+  const own = join(root, 'own');
+  writeFileSync(own, '192.0.2.1 mine\n');
+  const web = await run({
+    name: 'web',
+    networks: ['lab'],
+    mounts: [`type=bind,source=${own},target=/etc/hosts`],
+  });
+  await connectNetwork(root, 'web', { network: 'other' });
+  assert.equal(await inside(web, 'cat /etc/hosts'), '192.0.2.1 mine');
+  assert.equal(readFileSync(own, 'utf8'), '192.0.2.1 mine\n');
+  rmSync(own);
 });
 
 test('a reader of /etc/hosts never finds half of a line', async () => {

@@ -51,6 +51,7 @@ export function everyStep(): Step[] {
     { op: 'collect-cgroups', candidates: [{ parent: '/sys/fs/cgroup', name: 'warren-aaaaaaaaaaaa' }] },
     { op: 'hand-over-namespace', kind: 'net' },
     { op: 'hand-over-sysctls', path: 'net/core' },
+    { op: 'mount-over', index: 0, target: '/etc/hosts' },
     { op: 'leave', kinds: ['user', 'ipc'], uid: 65_534, gid: 65_534, become: true },
     { op: 'mark-sysctls', marks: [{ path: 'kernel/msgmax', values: ['8193', '8191'] }] },
     { op: 'survey-sysctls', paths: ['kernel/msgmax', 'kernel/hostname'] },

@@ -176,6 +176,8 @@ export function lower(step: Step): readonly Call[] {
       return probe.handOverNamespace(step);
     case 'hand-over-sysctls':
       return probe.handOverSysctls(step);
+    case 'mount-over':
+      return mounts.mountOver(step);
     case 'mark-sysctls':
       return probe.markSysctls(step);
     case 'survey-sysctls':

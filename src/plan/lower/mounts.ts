@@ -57,6 +57,24 @@ export function bind({ mount: { target, file }, index }: StepOf<'bind'>): Call[]
   return [...attachBelowRoot(name, target, file), call('close', [slot(name)])];
 }
 
+/** What `openSource()` has opened, where the launcher itself has gone meanwhile; that is all that it was to do. */
+export function mountOver({ index, target }: StepOf<'mount-over'>): Call[] {
+  const how = openHow(c.O_PATH | c.O_CLOEXEC, c.RESOLVE_NO_SYMLINKS);
+  return [
+    call('openat2', [c.AT_FDCWD, target, how, 24], { store: 'at' }),
+    attach(`source-${index}`, 'at'),
+    call('sendto', [
+      slot('report'),
+      { struct: [{ u32: c.MSG_DATA }, { u32: 0 }] },
+      8,
+      c.MSG_NOSIGNAL,
+      null,
+      0,
+    ]),
+    { op: 'exit', code: 0 },
+  ];
+}
+
 /** A part of the host's tree, with what is mounted below it. */
 export function bindSystem({ source, target, readOnly, keep }: StepOf<'bind-system'>): Call[] {
   const name = keep ?? 'mount';
