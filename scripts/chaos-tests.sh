@@ -5,6 +5,13 @@ set -eu
 cd "$(dirname "$0")/.."
 sh scripts/build.sh
 node node_modules/typescript/bin/tsc -p tsconfig.json
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/warren-chaos.XXXXXX")
+export TMPDIR
+# Ordinary users of the tests go through it.
+chmod 711 "$TMPDIR"
+trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 rounds() {
   count=${WARREN_ROUNDS:-$1}
   shift

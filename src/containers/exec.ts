@@ -15,7 +15,6 @@ import type { ContainerOptions, RunOptions, StartOptions } from '../runtime/opti
 import { execute } from '../runtime/start.js';
 import { readProcText } from './cgroups.js';
 import type { MonitorConnection } from './connection.js';
-import { shareDirectory } from './files.js';
 import type { Liveness } from './liveness.js';
 import { withoutSharing } from './network-mode.js';
 import { notRunningError } from './not-running.js';
@@ -82,7 +81,7 @@ export async function spawnIn(
     const { pid, pidfd } = connection;
     if (pidfd < 0) throw notRunningError(container.name, action);
     // Until the command executes, nobody pauses the container: the newcomer would be frozen half-way.
-    const joining = await shareDirectory(directory);
+    const joining = await container.share();
     try {
       const { record, status } = look();
       if (status.state === 'paused') throw pausedError(record.name);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { quote } from '../errors.js';
 import { LOCK_EX, LOCK_NB, flock } from '../native/index.js';
 import { MonitorConnection, PATIENCE_MS, requestError, silent } from './connection.js';
-import { isMonitored, notFound } from './files.js';
+import { isMonitored, notFound, shareDirectory, type FileLock } from './files.js';
 import type { LaunchedRun } from './launch.js';
 import { notRunningError } from './not-running.js';
 import type { ContainerState } from './record.js';
@@ -53,6 +53,21 @@ export class Liveness {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw notFound(this.name);
       throw error;
+    }
+  }
+
+  /**
+   * Shares its directory with others who start commands in it: until all have released it, nobody pauses it.
+   *
+   * @throws {WarrenError} `ERR_CONTAINER_NOT_FOUND`.
+   */
+  async share(): Promise<FileLock> {
+    try {
+      return await shareDirectory(this.directory);
+    } catch (error) {
+      return this.ifThere(() => {
+        throw error;
+      });
     }
   }
 
