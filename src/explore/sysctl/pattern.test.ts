@@ -21,6 +21,18 @@ test('keyPattern() takes a key, a folder, and * for any text', () => {
   assert.deepEqual(matching('net.ipv4.tcp'), []);
 });
 
+test('keyPattern() takes brackets as glob(7) has them', () => {
+  assert.deepEqual(matching('net.ipv4.tcp_[rw]mem'), keys.slice(3));
+  assert.deepEqual(matching('net.ipv4.tcp_[q-s]mem'), ['net/ipv4/tcp_rmem']);
+  assert.deepEqual(matching('net.ipv4.tcp_[!q-s]mem', 'component'), ['net/ipv4/tcp_wmem']);
+  assert.deepEqual(matching('net.ipv4.tcp_[^r]*'), ['net/ipv4/tcp_wmem']);
+  assert.deepEqual(matching('net.ipv[[:digit:]].tcp_[[:alpha:]]mem'), keys.slice(3));
+  assert.deepEqual(matching('net[!x]core/somaxconn'), []);
+  assert.equal(keyPattern('a[]x]b')('a]b'), true);
+  assert.equal(keyPattern('a[x-]b')('a-b'), true);
+  assert.equal(keyPattern('a[!]]b')('a]b'), false);
+});
+
 test('keyPattern() lets * stay within a component where asked', () => {
   assert.deepEqual(matching('net/ipv4/*', 'component'), keys.slice(3));
   assert.deepEqual(matching('net.ipv4.conf.*.rp_filter', 'component'), keys.slice(1, 3));
@@ -42,7 +54,13 @@ test('keyPattern() refuses what could leave /proc/sys or forge a line', () => {
     'a b',
     'a\nb',
     'a\0',
-    'net.[a]',
+    'net.[a',
+    'net.a]',
+    'net.[a/b]c',
+    'net.[.]',
+    'net.[z-a]',
+    'net.[[:nothing:]]',
+    'net.{a,b}',
     'a=b',
     'a+b',
   ])

@@ -2,7 +2,7 @@
 import { WarrenError } from '../../errors.js';
 import { checkSysctlValue, parseSysctlName } from '../../kernel/sysctl-name.js';
 import { hasTooFewFields } from '../../kernel/sysctl-reading.js';
-import { keyPattern } from './pattern.js';
+import { hasWildcard, keyPattern } from './pattern.js';
 import type { Place } from './place.js';
 
 /** A line that sets something, or that cannot be understood. */
@@ -20,7 +20,7 @@ export interface SettingLine {
 
 /**
  * Reads a sysctl.conf: `key = value`, comments after `#` or `;` at the start of a line, empty lines, `-` before a key whose
- * failure does not matter, `*` for one component of a key, `-key` without a value for one that patterns are to pass over.
+ * failure does not matter, wildcards within one component of a key, `-key` without a value for one that patterns are to pass over.
  *
  * @see sysctl.d(5)
  */
@@ -43,7 +43,7 @@ export function parseSettingsFile(text: string): SettingLine[] {
           fix: 'write it as key = value',
         });
       }
-      if (isPattern(key)) keyPattern(key, 'component');
+      if (hasWildcard(key)) keyPattern(key, 'component');
       else parseSysctlName(key);
       if (!excluded) checkSysctlValue(key, value);
       return [base];
@@ -72,9 +72,9 @@ export interface AppliedLine {
  * stands: see sysctl.d(5).
  */
 export async function applySettings(lines: readonly SettingLine[], place: Place): Promise<AppliedLine[]> {
-  const own = lines.filter(({ key, error }) => error === undefined && !isPattern(key));
+  const own = lines.filter(({ key, error }) => error === undefined && !hasWildcard(key));
   const passedOver = new Set(own.map(({ key }) => parseSysctlName(key).path));
-  const excluding = lines.filter(({ excluded, key, error }) => excluded && !error && isPattern(key));
+  const excluding = lines.filter(({ excluded, key, error }) => excluded && !error && hasWildcard(key));
   const excludes = excluding.map(({ key }) => keyPattern(key, 'component'));
   const applied: AppliedLine[] = [];
   for (const { line, key, value, optional, excluded, error } of lines) {
@@ -84,7 +84,7 @@ export async function applySettings(lines: readonly SettingLine[], place: Place)
       continue;
     }
     if (excluded) continue;
-    const paths = isPattern(key)
+    const paths = hasWildcard(key)
       ? (await matching(key, place)).filter(
           (path) => !passedOver.has(path) && !excludes.some((matches) => matches(path)),
         )
@@ -108,10 +108,6 @@ async function applyOne(
   if (!/^-?\d/.test(value)) return { name };
   const now = await place.read(path);
   return 'value' in now && hasTooFewFields(value, now.value) ? { name, incomplete: true } : { name };
-}
-
-function isPattern(key: string): boolean {
-  return /[*?]/.test(key);
 }
 
 async function matching(key: string, place: Place): Promise<string[]> {
