@@ -67,7 +67,10 @@ export function planEnter(config: EnterConfig, facts: HostFacts): Plan {
 
     { op: 'enter', userNamespace: 'none' },
     ...(cgroups.length === 0 ? [] : [{ op: 'join-members', count: cgroups.length } as const]),
-    ...(tools ? [{ op: 'take-target', readOnly: tools.targetReadOnly } as const] : []),
+    // First mounts of our own: from those of the process there is a way back only to what its user namespace owns.
+    ...(tools
+      ? [{ op: 'own-mounts' } as const, { op: 'take-target', readOnly: tools.targetReadOnly } as const]
+      : []),
     ...filesInside.map(({ kind }): Step => ({ op: 'join-namespace', kind })),
     ...(kindsInside.length === 0 && !config.becomeRoot
       ? []
@@ -120,7 +123,6 @@ export function planEnter(config: EnterConfig, facts: HostFacts): Plan {
 /** In a copy of the caller's mount table, so that nothing of it shows anywhere else. */
 function toolsRoot({ entries, binds, target, fileSystems }: ToolsConfig): Step[] {
   return [
-    { op: 'own-mounts' },
     ...binds.map((mount, index): Step => ({ op: 'open-source', mount, index })),
     { op: 'skeleton', entries },
     { op: 'attach-root' },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { warren, warrenOnTerminal } from '../support/cli.js';
 import { linesOf } from '../support/container.js';
@@ -317,16 +318,26 @@ test('warren enter and ns know containers by name: as its root, like its command
   }
 });
 
-test('an ordinary user enters a container of their own like its command; tools for it are root’s to bring', async () => {
+test('an ordinary user enters a container of their own like its command, and brings tools to it, of which nothing is left in it', async () => {
   using user = plainUser();
   const { code, stderr } = await user.warren(['run', '-d', '--name', 'mine', '--', 'sleep', '1000']);
   assert.equal(code, 0, stderr);
   try {
     const like = await user.warren(['enter', 'mine', '--like-container', '--', 'id', '-u']);
     assert.deepEqual([like.code, like.stdout], [0, '0\n'], like.stderr);
-    const tools = await user.warren(['enter', 'mine', '--tools', '--', 'true']);
-    assert.equal(tools.code, 125);
-    assert.match(tools.stderr, /only root can join them without that one/);
+    const before = await user.warren(['diff', 'mine']);
+    const script = 'id -u; hostname; cat /proc/1/comm; ls /sys/class/net; touch /target/etc/new; echo $?';
+    const tools = await user.warren(['enter', 'mine', '--tools', '--', 'sh', '-c', script]);
+    const { stdout: name } = await user.warren(['exec', 'mine', '--', 'hostname']);
+    assert.deepEqual(tools.stdout.split('\n'), ['0', name.trim(), 'sleep', 'lo', '1', ''], tools.stderr);
+    assert.match(tools.stderr, /Read-only file system/);
+    const network = ['enter', 'mine', '--tools', '--net', '--', 'sh', '-c', 'hostname; ls /sys/class/net'];
+    const only = await user.warren(network);
+    assert.deepEqual([only.code, only.stdout], [0, `${hostname()}\nlo\n`], only.stderr);
+    const writing = ['enter', 'mine', '--tools', '--target-rw', '--', 'touch', '/target/etc/new'];
+    assert.deepEqual((await user.warren(['diff', 'mine'])).stdout, before.stdout);
+    assert.equal((await user.warren(writing)).code, 0);
+    assert.match((await user.warren(['diff', 'mine'])).stdout, /^A \/etc\/new$/m);
   } finally {
     await user.warren(['rm', '-f', 'mine']);
   }

@@ -1,7 +1,7 @@
 /** From what was asked for to a configuration for the planner. */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { WarrenError, invalid, quote } from '../../errors.js';
+import { invalid, quote } from '../../errors.js';
 import { cgroupDirectory, findCgroupHierarchies } from '../../kernel/cgroup/hierarchies.js';
 import { idToInside } from '../../kernel/idmap.js';
 import type { ProcStatus } from '../../kernel/proc-status.js';
@@ -29,23 +29,10 @@ export function configureProcess(
   checkOptions(options);
   const host = readHost();
   const warnings: string[] = [];
-  const wanted = options.tools === undefined ? namespaces : (namespaces ?? toolKinds);
-  const kinds = held.others.filter(
-    (kind) => (wanted?.includes(kind) ?? true) && (options.tools === undefined || toolKinds.includes(kind)),
-  );
+  const wanted = kindsWanted({ namespaces, options });
+  const kinds = held.others.filter((kind) => wanted?.includes(kind) ?? true);
   if (options.tools !== undefined && (namespaces?.includes('mnt') ?? false)) {
     throw contradiction('--tools', '--mount', 'the tools are the caller’s, and so is their mount namespace');
-  }
-  if (options.tools !== undefined && host.uid !== 0 && held.others.includes('user')) {
-    throw new WarrenError(
-      'ERR_ENTER_DENIED',
-      `Cannot bring tools into the namespaces of process ${held.pid}`,
-      {
-        kind: 'permission-denied',
-        why: 'they belong to a user namespace of its own, and only root can join them without that one',
-        fix: `run as root; or take the programs of this machine to its network: warren enter ${held.pid} --user --net -- COMMAND`,
-      },
-    );
   }
   const joinsUser = kinds.includes('user');
   const movesRoot = kinds.includes('mnt');
@@ -57,7 +44,11 @@ export function configureProcess(
   const { status, ids } = held;
   const becomeRoot = joinsUser && ids !== undefined && mapsRoot(ids) && options.keepIds !== true;
   const root = options.root ?? (movesRoot || tools ? `/proc/${held.pid}/root` : undefined);
-  if (kinds.includes('pid') && !movesRoot && (status || joinsUser || (options.uid ?? 0) !== 0))
+  if (kinds.includes('pid') && tools && joinsUser)
+    warnings.push(
+      'processes of that PID namespace with all capabilities of their user namespace may reach your files through the command (/proc/PID/root)',
+    );
+  else if (kinds.includes('pid') && !movesRoot && (status || joinsUser || (options.uid ?? 0) !== 0))
     warnings.push(
       'the processes of that PID namespace may reach files of this machine through the command (/proc/PID/root); join the mount namespace too',
     );
@@ -97,7 +88,20 @@ export function configureProcess(
   };
 }
 
-/** What tools are brought into: the mount and user namespaces stay the caller's, or they would not be there, or not root's. */
+/** Undefined: all that differ. Who is not root makes the mounts of tools as root of the user namespace that owns the others. */
+export function kindsWanted({
+  namespaces,
+  options,
+}: Pick<EnterRequest, 'namespaces' | 'options'>): readonly NamespaceKind[] | undefined {
+  if (options.tools === undefined) return namespaces;
+  const of = toolKinds.filter((kind) => namespaces?.includes(kind) ?? true);
+  return readHost().uid === 0 ? of : ['user', ...of];
+}
+
+/**
+ * What tools are brought into: the mount namespace stays the caller's, or they would not be there, and root's user namespace, or
+ * they would not be root's.
+ */
 const toolKinds: readonly NamespaceKind[] = ['pid', 'net', 'ipc', 'uts', 'cgroup', 'time'];
 
 /** One namespace, by its file. */

@@ -8,7 +8,7 @@ import type { Plan } from '../../plan/step.js';
 import type { Container } from '../container.js';
 import { readHost } from '../host.js';
 import { execute } from '../start.js';
-import { configureFile, configureProcess, type ConfiguredEnter } from './configure.js';
+import { kindsWanted, configureFile, configureProcess, type ConfiguredEnter } from './configure.js';
 import { explainDenied, type JoinedNamespace } from './denied.js';
 import type { EnterOptions, EnterRequest, EnterTarget } from './options.js';
 import { assertStillThere, holdProcess, type HeldProcess } from './target.js';
@@ -64,7 +64,7 @@ async function withPlan<T>(request: EnterRequest, use: (planned: Planned) => Pro
   }
   const held =
     typeof target === 'number' || 'pid' in target
-      ? holdProcess(target, { kinds: namespaces, status: options.likeContainer === true })
+      ? holdProcess(target, { kinds: kindsWanted(request), status: options.likeContainer === true })
       : undefined;
   try {
     const path = typeof target === 'object' && !('pid' in target) ? pathOf(target) : '';
