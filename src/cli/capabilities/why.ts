@@ -62,7 +62,7 @@ export async function explainCommand(
     writeText(STDOUT, helpText);
     return 0;
   }
-  const command = commandOf(parsed);
+  const command = commandOf(parsed, 'caps why');
   const request = readRunRequest(values, { env, readFile: (path) => readFileSync(path, 'utf8') });
   const { options } = request;
   for (const [given, name] of [

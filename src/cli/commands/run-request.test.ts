@@ -184,6 +184,13 @@ test('commandOf() says that images come later when something stands before --, o
   });
 });
 
+test('commandOf() tells how the command that was used is written', () => {
+  for (const verb of ['run', 'create', 'caps why'] as const)
+    assert.throws(() => commandOf({ operands: [], afterDashes: [] }, verb), {
+      fix: `write: warren ${verb} [OPTIONS] -- COMMAND [ARG…]`,
+    });
+});
+
 test('commandOf() refuses to run nothing', () => {
   for (const afterDashes of [undefined, []]) {
     assert.throws(() => commandOf({ operands: [], afterDashes }), { code: 'ERR_NO_COMMAND' });

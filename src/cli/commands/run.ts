@@ -54,7 +54,7 @@ command has ended.`,
  */
 export function commandOf(
   parsed: Pick<ParsedOptions<never>, 'operands' | 'afterDashes'>,
-  verb: 'run' | 'create' = 'run',
+  verb: 'run' | 'create' | 'caps why' = 'run',
 ): readonly string[] {
   const { operands, afterDashes = [] } = parsed;
   const [image] = operands;
@@ -68,7 +68,11 @@ export function commandOf(
   if (afterDashes.length === 0) {
     throw invalid(
       'ERR_NO_COMMAND',
-      verb === 'run' ? 'Cannot run' : 'Cannot create a container',
+      {
+        run: 'Cannot run',
+        create: 'Cannot create a container',
+        'caps why': 'Cannot find out what is lacking',
+      }[verb],
       'there is no command',
       `write: warren ${verb} [OPTIONS] -- COMMAND [ARG…]`,
     );
