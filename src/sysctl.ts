@@ -14,13 +14,11 @@ import {
   type PlaceTarget,
   type Probed,
   type SysctlExplanation,
-  type SysctlTools,
   type WhyReport,
 } from './explore/sysctl/index.js';
 import type { Reading } from './kernel/sysctl-reading.js';
 import { parseSysctlName } from './kernel/sysctl-name.js';
-import { ask } from './runtime/launch.js';
-import { makeNamespace, openSysctls } from './runtime/throw-away.js';
+import { sysctlTools as tools } from './runtime/throw-away.js';
 
 export { WarrenError, type ErrorCode, type ErrorKind } from './errors.js';
 export { readSysctl, writeSysctl, type SysctlOptions } from './runtime/sysctl-access.js';
@@ -58,8 +56,6 @@ export interface SysctlDifference {
   readonly a: Reading | undefined;
   readonly b: Reading | undefined;
 }
-
-const tools: SysctlTools = { ask, makeNamespace, openSysctls };
 
 /**
  * Many parameters at once.
@@ -160,7 +156,7 @@ async function withPlace<T>(which: SysctlPlace, use: (place: Place) => Promise<T
     which === 'host'
       ? Place.own(tools)
       : which === 'fresh'
-        ? await Place.fresh(tools)
+        ? await Place.freshOfCaller(tools)
         : await Place.open(which, tools);
   try {
     return await use(place);

@@ -11,8 +11,7 @@ import { parseArgs } from 'node:util';
 import { Place, diffPlaces, probeSysctls, whySysctl } from '../../src/explore/sysctl/index.js';
 import { NetworkSysctls } from '../../src/kernel/sysctl-files.js';
 import { plan, readSysctl } from '../../src/index.js';
-import { ask } from '../../src/runtime/launch.js';
-import { makeNamespace, openSysctls } from '../../src/runtime/throw-away.js';
+import { sysctlTools as tools } from '../../src/runtime/throw-away.js';
 import { release } from 'node:os';
 import { measureRounds, type Subject } from '../start/measure.js';
 
@@ -20,10 +19,9 @@ const { values } = parseArgs({ options: { quick: { type: 'boolean', default: fal
 const effort = values.quick ? { rounds: 5, warmUp: 1 } : { rounds: 40, warmUp: 5 };
 // build-bench/bench/sysctl/main.js
 const warren = join(resolve(import.meta.dirname, '../../..'), 'warren');
-const tools = { ask, makeNamespace, openSysctls };
 const key = 'net/ipv4/tcp_keepalive_time';
 
-const held = await makeNamespace(['net'], 'net');
+const held = await tools.makeNamespace(['net'], 'net');
 const file = `/proc/${process.pid}/fd/${held}`;
 const count = new NetworkSysctls(held).keys().length;
 

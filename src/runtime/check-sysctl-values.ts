@@ -1,12 +1,9 @@
-import { closeSync } from 'node:fs';
 import { WarrenError, quote } from '../errors.js';
-import { NetworkSysctls } from '../kernel/sysctl-files.js';
 import { hasTooFewFields } from '../kernel/sysctl-reading.js';
 import { sysctlScope } from '../kernel/sysctl-scope.js';
-import type { NamespaceKind } from '../plan/constants.js';
 import { ask } from './launch.js';
 import { kindOfScope } from './sysctl-access.js';
-import { makeNamespace } from './throw-away.js';
+import { throwAwayNetwork } from './throw-away.js';
 import { wayInto, type Likeness } from './throw-away-way.js';
 
 interface Setting {
@@ -23,11 +20,10 @@ interface Setting {
  */
 export async function checkSysctlValues(settings: readonly Setting[], like: Likeness): Promise<void> {
   const { namespaces } = like;
-  const owner: NamespaceKind[] = namespaces.user.from === 'new' ? ['user'] : [];
   const network = settings.filter(({ path }) => sysctlScope(path).scope === 'network');
   if (network.length > 0) {
-    const fd = await makeNamespace([...owner, 'net'], 'net');
-    const files = new NetworkSysctls(fd);
+    const throwAway = await throwAwayNetwork(namespaces.user.from === 'new');
+    const { files } = throwAway;
     try {
       for (const setting of network) {
         const errno = files.write(setting.path, setting.value);
@@ -37,8 +33,7 @@ export async function checkSysctlValues(settings: readonly Setting[], like: Like
         if ('value' in now && hasTooFewFields(setting.value, now.value)) throw incomplete(setting, now.value);
       }
     } finally {
-      files.close();
-      closeSync(fd);
+      throwAway.close();
     }
   }
   for (const setting of settings) {

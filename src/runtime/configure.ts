@@ -125,12 +125,11 @@ export async function configure(
       devices: configureDevices(options),
       maskedPaths: confined ? maskedPaths : [],
       readOnlyPaths: confined ? readOnlyPaths : [],
-      sysctls: await configureSysctls(options, {
-        namespaces,
-        host,
-        idMap,
-        interfaces: keeping?.interfaces ?? [],
-      }),
+      sysctls: await configureSysctls(
+        options,
+        { namespaces, host, idMap, interfaces: keeping?.interfaces ?? [] },
+        warnings,
+      ),
       capabilities,
       noNewPrivileges: options.noNewPrivileges ?? false,
       seccomp: await configureSeccomp(options, capabilities.bounding, warnings),

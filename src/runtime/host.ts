@@ -1,7 +1,8 @@
-import { readFileSync, statSync, statfsSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { WarrenError, invalid, quote } from '../errors.js';
 import { parseCapabilityMask } from '../kernel/capabilities.js';
 import { findCgroupHierarchies, type CgroupHierarchy } from '../kernel/cgroup/hierarchies.js';
+import { isNamespaceFile } from '../kernel/nsfs.js';
 import type { CgroupMount, HostFacts } from '../plan/config.js';
 
 /** What does not change while this process lives, read once. */
@@ -55,9 +56,6 @@ export function readCgroupHierarchies(): CgroupHierarchy[] {
   );
 }
 
-/** `f_type` of the file system that namespace files are on; see statfs(2). */
-const NSFS_MAGIC = 0x6e73_6673;
-
 /**
  * The namespace file of this process, or of another, as something that can be compared.
  *
@@ -66,7 +64,7 @@ const NSFS_MAGIC = 0x6e73_6673;
 export function namespaceIdentity(path: string): string {
   try {
     const { dev, ino } = statSync(path, { bigint: true });
-    if (statfsSync(path).type === NSFS_MAGIC) return `${dev}:${ino}`;
+    if (isNamespaceFile(path)) return `${dev}:${ino}`;
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code;
     throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot use the namespace ${quote(path)}`, {

@@ -141,6 +141,15 @@ function sysctlError(
       cause: error,
     });
   if (error instanceof WarrenError && error.code !== 'ERR_STEP') return error;
+  const { scope } = sysctlScope(path);
+  if (error instanceof WarrenError && error.syscall === 'setns' && seen === 'EINVAL') {
+    return make(
+      'ERR_NAMESPACE_SPEC',
+      'invalid-argument',
+      `the key belongs to the ${scope} namespace, and that is one of another kind`,
+      'name a process, which has one of each kind',
+    );
+  }
   switch (seen) {
     case 'ENOENT':
     case 'ENOTDIR':

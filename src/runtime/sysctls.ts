@@ -27,7 +27,11 @@ const networkDefaults: readonly Setting[] = [
 ];
 
 /** @throws {WarrenError} `ERR_SYSCTL_NAME`, `ERR_SYSCTL_VALUE`, `ERR_SYSCTL_NOT_ISOLATED`, `ERR_SYSCTL_UNAVAILABLE`, `ERR_SYSCTL_UNSAFE`. */
-export async function configureSysctls(options: ContainerOptions, like: Likeness): Promise<Setting[]> {
+export async function configureSysctls(
+  options: ContainerOptions,
+  like: Likeness,
+  warnings: string[] = [],
+): Promise<Setting[]> {
   const { namespaces } = like;
   const asked = Object.entries(options.sysctls ?? {}).map(([key, value]): Setting => {
     const { path, name } = parseSysctlName(key);
@@ -48,7 +52,7 @@ export async function configureSysctls(options: ContainerOptions, like: Likeness
   }
   await checkAvailable(asked, like);
   const defaults = namespaces.net.from === 'new' && namespaces.user.from === 'host' ? networkDefaults : [];
-  const inherited = await inheritFrom(options, like);
+  const inherited = await inheritFrom(options, like, warnings);
   // What is asked for wins over what is inherited, and that over docker's defaults.
   const settings = [...without(defaults, [...inherited, ...asked]), ...without(inherited, asked), ...asked];
   if (options.checkSysctls === true)
@@ -60,12 +64,16 @@ function without(settings: readonly Setting[], others: readonly Setting[]): Sett
   return settings.filter(({ path }) => !others.some((other) => other.path === path));
 }
 
-async function inheritFrom(options: ContainerOptions, like: Likeness): Promise<Setting[]> {
+async function inheritFrom(
+  options: ContainerOptions,
+  like: Likeness,
+  warnings: string[],
+): Promise<Setting[]> {
   const { inheritSysctls = false } = options;
   if (inheritSysctls === false) return [];
   const { inheritedSysctls } = await import('./inherit-sysctls.js');
   const pattern = inheritSysctls === true ? '*' : inheritSysctls;
-  const values = await inheritedSysctls(pattern, like);
+  const values = await inheritedSysctls(pattern, like, warnings);
   return values
     .map(({ path, value }): Setting => ({ ...parseSysctlName(path), value }))
     .filter((setting) => isAllowed(setting, options));

@@ -1,36 +1,102 @@
 /** Descriptors that the launcher hands over: of namespaces, which live for as long as somebody holds one, and of what it sees in them. */
 import { closeSync, openSync } from 'node:fs';
 import { WarrenError } from '../errors.js';
+import { NetworkSysctls, networkFolders } from '../kernel/sysctl-files.js';
 import type { NamespaceKind } from '../plan/constants.js';
 import type { Step } from '../plan/step.js';
 import { readHost } from './host.js';
-import { Launch } from './launch.js';
+import { Launch, ask } from './launch.js';
+import { explainNoNamespace } from './throw-away-denied.js';
 
 /**
  * Makes namespaces, and returns a descriptor of one of them, which the caller closes.
  *
  * @param kinds All that are made.
  * @param wanted The one whose descriptor is returned.
- * @param from The file of a network namespace to make them in: their creator's. Default: the caller's.
+ * @param way The steps that lead to where they are made: their creator's. Default: the caller's namespaces.
  * @throws {WarrenError} `ERR_STEP`
  */
 export async function makeNamespace(
   kinds: readonly NamespaceKind[],
   wanted: NamespaceKind,
-  from?: string,
+  way: readonly Step[] = [],
 ): Promise<number> {
   const { uid, gid } = readHost();
   const steps: Step[] = [
-    ...(from === undefined
-      ? []
-      : [
-          { op: 'open-namespace', kind: 'net', path: from } as const,
-          { op: 'join-namespace', kind: 'net' } as const,
-        ]),
+    ...way,
     { op: 'leave', kinds, uid, gid },
     { op: 'hand-over-namespace', kind: wanted },
   ];
-  return handedOver(steps, 'Cannot make a namespace');
+  try {
+    return await handedOver(steps, 'Cannot make a namespace');
+  } catch (error) {
+    throw explainNoNamespace(error, kinds);
+  }
+}
+
+/** A network namespace that this process may not enter by a thread, and its parameters, which are within reach all the same. */
+export interface UserNetwork {
+  /** For the caller to close. */
+  readonly fd: number;
+  /** For the caller to close. */
+  readonly files: NetworkSysctls;
+}
+
+/**
+ * Makes a network namespace in a user namespace of the caller's own, as whoever is not root can.
+ *
+ * @throws {WarrenError} `ERR_STEP`
+ */
+export async function makeUserNetwork(): Promise<UserNetwork> {
+  const user = await makeNamespace(['user'], 'user');
+  try {
+    const inside = wayThrough([['user', user]]);
+    const fd = await makeNamespace(['net'], 'net', inside);
+    const folders = new Map<string, number | undefined>();
+    try {
+      const way = wayThrough([
+        ['user', user],
+        ['net', fd],
+      ]);
+      for (const path of networkFolders) folders.set(path, await openSysctls(way, path));
+    } catch (error) {
+      for (const folder of folders.values()) if (folder !== undefined) closeSync(folder);
+      closeSync(fd);
+      throw error;
+    }
+    return { fd, files: NetworkSysctls.of(folders) };
+  } finally {
+    closeSync(user);
+  }
+}
+
+/** A network namespace as a container's would be, and its parameters. To be closed. @throws {WarrenError} `ERR_STEP` */
+export async function throwAwayNetwork(
+  ofUserNamespace: boolean,
+): Promise<{ readonly files: NetworkSysctls; close(): void }> {
+  const isRoot = process.geteuid?.() === 0;
+  const owner: NamespaceKind[] = ofUserNamespace ? ['user'] : [];
+  const made = ofUserNamespace && !isRoot ? await makeUserNetwork() : undefined;
+  const fd = made?.fd ?? (await makeNamespace([...owner, 'net'], 'net'));
+  const files = made?.files ?? new NetworkSysctls(fd);
+  return {
+    files,
+    close() {
+      files.close();
+      closeSync(fd);
+    },
+  };
+}
+
+function wayThrough(doors: readonly (readonly [NamespaceKind, number])[]): Step[] {
+  return [
+    ...doors.map(([kind, fd]): Step => ({
+      op: 'open-namespace',
+      kind,
+      path: `/proc/${process.pid}/fd/${fd}`,
+    })),
+    ...doors.map(([kind]): Step => ({ op: 'join-namespace', kind })),
+  ];
 }
 
 /**
@@ -66,3 +132,6 @@ async function handedOver(steps: readonly Step[], what: string): Promise<number>
     why: 'the launcher did not hand it over',
   });
 }
+
+/** What src/explore needs done and may not do itself. */
+export const sysctlTools = { ask, makeNamespace, makeUserNetwork, openSysctls };

@@ -9,6 +9,8 @@ export interface PlainUser {
   readonly gid: number;
   /** A directory of their own. */
   readonly home: string;
+  /** The built command line, as they can execute it. */
+  readonly command: string;
   /** Runs any command as them. */
   run(command: readonly string[], options?: CliOptions): Promise<CliResult>;
   /** Runs the built command line as them. */
@@ -41,6 +43,7 @@ export function plainUser(): PlainUser {
     uid,
     gid,
     home,
+    command: `${checkout}/warren`,
     run,
     warren: async (args, options) => run([`${checkout}/warren`, ...args], options),
     [Symbol.dispose]() {

@@ -13,8 +13,7 @@ import {
   type Origin,
   type Probed,
 } from '../../src/explore/sysctl/index.js';
-import { ask } from '../../src/runtime/launch.js';
-import { makeNamespace, openSysctls } from '../../src/runtime/throw-away.js';
+import { sysctlTools as tools } from '../../src/runtime/throw-away.js';
 import { repositoryRoot } from '../support/cli.js';
 import { linesOf } from '../support/container.js';
 import { assertFakeHost } from '../support/fake-host.js';
@@ -60,7 +59,6 @@ interface Experiment {
 let experiment: Experiment;
 
 before(async () => {
-  const tools = { ask, makeNamespace, openSysctls };
   const probed = await probeSysctls(tools, { release: release() });
   const claims = new Map(
     [...probed].map(([path, each]): [string, Claim] => {
@@ -245,10 +243,7 @@ test('a namespace copies from the machine’s first one, not from this fake host
   const other = ['reno', 'cubic'].find((name) => name !== initial) ?? assert.fail('no other');
   try {
     writeFileSync(file, other);
-    const probed = await probeSysctls(
-      { ask, makeNamespace, openSysctls },
-      { release: release(), paths: [path] },
-    );
+    const probed = await probeSysctls(tools, { release: release(), paths: [path] });
     const each = probed.get(path) ?? assert.fail('not probed');
     assert.deepEqual([each.host, each.fresh], [{ value: other }, { value: initial }]);
     assert.ok('undecided' in each.origin);

@@ -120,6 +120,8 @@ net.ipv4.conf.*.rp_filter = 2
 net.ipv4.tcp_keepalive_probes = many
 net.core.netdev_max_backlog = 5
 net/../kernel/core_pattern = x
+net.ipv4.tcp_[rw]mem = 4096 5000 600000
+net.ipv4.tcp_[rw = 1
 `,
   );
   const { code, stdout } = await sysctl('set', '--in', held.path, '-p', path);
@@ -134,6 +136,10 @@ net/../kernel/core_pattern = x
     lines.filter((line) => line.startsWith('5:')),
     ['all', 'default', 'lo'].map((device) => `5: net.ipv4.conf.${device}.rp_filter = 2`),
   );
+  for (const key of ['rmem', 'wmem'])
+    assert.ok(lines.includes(`9: net.ipv4.tcp_${key} = 4096 5000 600000`), stdout);
+  assert.equal(inside(held.path, 'net/ipv4/tcp_wmem').replaceAll('\t', ' '), '4096 5000 600000');
+  assert.match(lines.find((line) => line.startsWith('10:')) ?? '', /not set: .*bracket has no other end/);
   const failed = lines.filter((line) => /^[678]: not set/.test(line));
   assert.equal(failed.length, 3, stdout);
   assert.deepEqual(
@@ -328,11 +334,8 @@ test('warren sysctl set refuses values that the kernel would read differently: t
 test('a namespace whose last process ends while it is held can be read to the end', async () => {
   const held = await holdNetworkNamespace();
   const { Place } = await import('../../src/explore/sysctl/index.js');
-  const [{ ask }, { makeNamespace, openSysctls }] = await Promise.all([
-    import('../../src/runtime/launch.js'),
-    import('../../src/runtime/throw-away.js'),
-  ]);
-  const place = await Place.open(held.pid, { ask, makeNamespace, openSysctls });
+  const { sysctlTools } = await import('../../src/runtime/throw-away.js');
+  const place = await Place.open(held.pid, sysctlTools);
   try {
     await held[Symbol.asyncDispose]();
     const keys = await place.keys();
@@ -385,6 +388,7 @@ test('without privilege, values are read and explained, and what could not be se
     const tools = {
       ask: async () => { throw Object.assign(new Error('no'), { code: 'EPERM' }); },
       makeNamespace: async () => { throw Object.assign(new Error('no'), { code: 'EPERM' }); },
+      makeUserNetwork: async () => { throw Object.assign(new Error('no'), { code: 'EPERM' }); },
       openSysctls: async () => undefined,
     };
     const { release } = await import('node:os');
@@ -393,7 +397,7 @@ test('without privilege, values are read and explained, and what could not be se
   const { stdout } = plain([process.execPath, '--input-type=module', '-e', script]);
   const report = JSON.parse(stdout) as Why & { readonly unseen: readonly string[] };
   assert.equal(report.verdict, 'reset');
-  assert.match(report.unseen.join(), /making one needs root/);
+  assert.match(report.unseen.join(), /a fresh namespace \(EPERM\)/);
 });
 
 test('nothing that only looks leaves anything behind, or a value changed', async () => {

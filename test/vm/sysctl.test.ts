@@ -24,15 +24,13 @@ import {
 } from '../../src/explore/sysctl/census/journal.js';
 import { run } from '../../src/index.js';
 import { NetworkSysctls } from '../../src/kernel/sysctl-files.js';
-import { ask } from '../../src/runtime/launch.js';
-import { makeNamespace, openSysctls } from '../../src/runtime/throw-away.js';
+import { sysctlTools as tools } from '../../src/runtime/throw-away.js';
 import { repositoryRoot } from '../support/cli.js';
 import { busyboxRootfs } from '../support/rootfs.js';
 
 // As scripts/vm-init.sh names it: these tests change every parameter of the machine.
 assert.equal(hostname(), 'warren-vm');
 
-const tools = { ask, makeNamespace, openSysctls };
 const script = join(repositoryRoot, 'test/sysctl/experiment.sh');
 const shell = (command: string, input = ''): string =>
   execFileSync('sh', ['-c', command], { input, encoding: 'utf8', maxBuffer: 1 << 26 });
@@ -132,13 +130,12 @@ test('a census puts every value back, also one that was killed in the middle, an
   await assert.rejects(
     takeCensus(
       {
-        ask,
+        ...tools,
         // Half-way through, nothing more works: as good as dead, but for what restores.
         makeNamespace: async (...args) => {
           if (killed.signal.aborted) throw new Error('killed');
-          return makeNamespace(...args);
+          return tools.makeNamespace(...args);
         },
-        openSysctls,
       },
       { kernel: release(), journal, onProgress: () => killed.abort() },
     ),

@@ -21,7 +21,7 @@ import {
   type WhyReport,
 } from '../../explore/sysctl/index.js';
 import { parseSysctlName } from '../../kernel/sysctl-name.js';
-import { STDOUT, writeText } from '../output.js';
+import { STDERR, STDOUT, writeText } from '../output.js';
 import { resolveSysctlTarget, sysctlTools } from './sysctl-target.js';
 
 export interface AnswerOptions {
@@ -48,6 +48,8 @@ export async function diffCommand(words: readonly string[], options: AnswerOptio
       const matches = (path: string): boolean =>
         first.has(path) && second.has(path) && (tests.length === 0 || tests.some((test) => test(path)));
       const differences = await diffPlaces(first, second, matches);
+      if (first.ofUserNamespace || second.ofUserNamespace)
+        writeText(STDERR, 'note: fresh belongs to a user namespace, for want of rights to make another\n');
       writeText(STDOUT, options.json ? differencesJson(differences) : table(differences, a, b));
     } finally {
       second.close();
@@ -60,7 +62,7 @@ export async function diffCommand(words: readonly string[], options: AnswerOptio
 
 async function place(word: string, tools: SysctlTools): Promise<Place> {
   if (word === 'host') return Place.own(tools);
-  if (word === 'fresh') return Place.fresh(tools);
+  if (word === 'fresh') return Place.freshOfCaller(tools);
   return Place.open(await resolveSysctlTarget(word), tools, word);
 }
 

@@ -44,9 +44,5 @@ export async function resolveSysctlTarget(
 }
 
 export async function sysctlTools(): Promise<SysctlTools> {
-  const [{ ask }, { makeNamespace, openSysctls }] = await Promise.all([
-    import('../../runtime/launch.js'),
-    import('../../runtime/throw-away.js'),
-  ]);
-  return { ask, makeNamespace, openSysctls };
+  return (await import('../../runtime/throw-away.js')).sysctlTools;
 }

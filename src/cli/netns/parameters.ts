@@ -20,7 +20,7 @@ export async function parametersOf({ isOurs }: NetnsView, fd: number): Promise<C
   const tools = await sysctlTools();
   const there = isOurs ? Place.own(tools) : await Place.open(`/proc/self/fd/${fd}`, tools);
   try {
-    const fresh = await Place.fresh(tools);
+    const fresh = await Place.freshOfCaller(tools);
     try {
       const isNetwork = (key: string): boolean => key.startsWith('net/');
       const differences = await diffPlaces(there, fresh, isNetwork);

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { WarrenError, invalid, quote } from '../../errors.js';
+import { isNamespaceFile } from '../../kernel/nsfs.js';
 import { namespaceTypes, type Namespace, type NamespaceInventory, type NamespaceType } from './namespace.js';
 
 /** A namespace or a process, as a user names it. */
@@ -72,7 +73,8 @@ function includes(sorted: readonly number[], value: number): boolean {
 
 function inodeOf(path: string): number {
   try {
-    return statSync(path).ino;
+    // A number by itself is no namespace: that of a file elsewhere may be one’s by chance.
+    if (isNamespaceFile(path)) return statSync(path).ino;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot find the namespace ${quote(path)}`, {
@@ -84,6 +86,12 @@ function inodeOf(path: string): number {
       cause,
     });
   }
+  throw invalid(
+    'ERR_NAMESPACE_SPEC',
+    `Cannot find the namespace ${quote(path)}`,
+    'it is no namespace file',
+    'give a file such as /run/netns/blue or /proc/1234/ns/net',
+  );
 }
 
 function notFound(what: string, why: string): WarrenError {

@@ -1,6 +1,9 @@
 /** The doors to somebody's namespaces. */
-import { constants, openSync, statSync } from 'node:fs';
-import { WarrenError, quote } from '../../errors.js';
+import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { WarrenError, invalid, quote } from '../../errors.js';
+import { isNamespaceFile } from '../../kernel/nsfs.js';
+import { namespaceAddon } from '../../native/index.js';
+import { decodeFacts, encodeRequests } from '../../native/namespace.js';
 import { networkFolders } from '../../kernel/sysctl-files.js';
 import { errnoOf } from '../../kernel/sysctl-reading.js';
 import type { NamespaceKind } from '../../plan/constants.js';
@@ -8,9 +11,11 @@ import type { Step } from '../../plan/step.js';
 import type { IsolatedScope } from './place.js';
 import type { SysctlTools } from './tools.js';
 
+/** @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`, `ERR_NAMESPACE_SPEC` */
 export function openNamespace(file: string): number {
   try {
-    return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    // Asked first: to open a device is to do something with it.
+    if (isNamespaceFile(file)) return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     const errno = errnoOf(cause);
     throw new WarrenError('ERR_NAMESPACE_NOT_FOUND', `Cannot use the namespace ${quote(file)}`, {
@@ -21,6 +26,31 @@ export function openNamespace(file: string): number {
       errno,
       cause,
     });
+  }
+  throw noParameters(file, 'it is no namespace file');
+}
+
+function noParameters(file: string, why: string): WarrenError {
+  return invalid(
+    'ERR_NAMESPACE_SPEC',
+    `Cannot use the namespace ${quote(file)}`,
+    why,
+    'give a process, or a file such as /run/netns/blue or /proc/1234/ns/ipc',
+  );
+}
+
+/** What keys a namespace file has, wherever it is mounted. @throws {WarrenError} `ERR_NAMESPACE_SPEC` */
+export async function scopeOfFile(file: string): Promise<IsolatedScope> {
+  const fd = openNamespace(file);
+  try {
+    const path = `/proc/${process.pid}/fd/${fd}`;
+    const [facts] = decodeFacts(await namespaceAddon().inspectNamespaces(encodeRequests([{ path }])));
+    const type = facts?.errno === undefined ? facts?.type : undefined;
+    if (type === 'net') return 'network';
+    if (type === 'ipc' || type === 'uts' || type === 'user') return type;
+    throw noParameters(file, `it is a namespace without parameters${type === undefined ? '' : ` (${type})`}`);
+  } finally {
+    closeSync(fd);
   }
 }
 

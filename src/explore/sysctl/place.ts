@@ -5,7 +5,7 @@ import type { NamespaceKind } from '../../plan/constants.js';
 import type { Step } from '../../plan/step.js';
 import { NetworkSysctls } from '../../kernel/sysctl-files.js';
 import { accessOfErrno, errnoOf, trimValue, type Access, type Reading } from '../../kernel/sysctl-reading.js';
-import { isOwn, openFolders, openNamespace, ownerToJoin } from './place-doors.js';
+import { isOwn, openFolders, openNamespace, ownerToJoin, scopeOfFile } from './place-doors.js';
 import type { SysctlTools } from './tools.js';
 
 /** A process id, or the file of a namespace: `/run/netns/blue`, `/proc/1234/ns/ipc`. */
@@ -34,6 +34,8 @@ export class Place {
   readonly #held: readonly number[];
   /** Named as somebody's, so that the machine's own parameters are none of its. */
   readonly #named: boolean;
+  /** Its namespaces belong to a throw-away user namespace, since the caller may not make others. */
+  readonly ofUserNamespace: boolean;
 
   private constructor(fields: {
     label: string;
@@ -44,6 +46,7 @@ export class Place {
     ways?: ReadonlyMap<IsolatedScope, readonly Step[]>;
     held?: readonly number[];
     named?: boolean;
+    ofUserNamespace?: boolean;
   }) {
     this.label = fields.label;
     this.pid = fields.pid;
@@ -53,6 +56,7 @@ export class Place {
     this.#ways = fields.ways ?? new Map();
     this.#held = fields.held ?? [];
     this.#named = fields.named ?? false;
+    this.ofUserNamespace = fields.ofUserNamespace ?? false;
   }
 
   /** The caller's own namespaces. */
@@ -63,9 +67,11 @@ export class Place {
   /**
    * Another's namespaces, held from now on: they do not end while they are read.
    *
-   * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`
+   * @throws {WarrenError} `ERR_NAMESPACE_NOT_FOUND`, `ERR_NAMESPACE_SPEC`
    */
   static async open(target: PlaceTarget, tools: SysctlTools, label = String(target)): Promise<Place> {
+    // A process has one of each kind, a file is one.
+    const ofTarget = typeof target === 'number' ? scopes : [await scopeOfFile(target)];
     const held: number[] = [];
     const ways = new Map<IsolatedScope, readonly Step[]>();
     let network: NetworkSysctls | undefined;
@@ -82,7 +88,7 @@ export class Place {
     });
     try {
       // `networkFd` is the first.
-      const others = scopesOf(target).flatMap((scope): [IsolatedScope, number][] => {
+      const others = ofTarget.flatMap((scope): [IsolatedScope, number][] => {
         const fd = hold(kindOfScope[scope]);
         if (!isOwn(fd, kindOfScope[scope])) return [[scope, fd]];
         if (scope === 'network') network = new NetworkSysctls();
@@ -110,7 +116,7 @@ export class Place {
       throw error;
     }
     const pid = typeof target === 'number' ? target : undefined;
-    return new Place({ label, pid, scopes: scopesOf(target), tools, network, ways, held, named: true });
+    return new Place({ label, pid, scopes: ofTarget, tools, network, ways, held, named: true });
   }
 
   /**
@@ -124,24 +130,43 @@ export class Place {
     { user = false, from }: { readonly user?: boolean; readonly from?: number } = {},
   ): Promise<Place> {
     const owner: NamespaceKind[] = user ? ['user'] : [];
-    const creator = from === undefined ? [] : [`/proc/${process.pid}/fd/${from}`];
-    const fd = await tools.makeNamespace([...owner, 'net'], 'net', ...creator);
-    const leave = (kind: NamespaceKind): readonly Step[] => [
-      {
-        op: 'leave',
-        kinds: kind === 'user' ? ['user'] : [...owner, kind],
-        uid: process.geteuid?.() ?? 0,
-        gid: process.getegid?.() ?? 0,
-      },
-    ];
+    const creator: Step[] =
+      from === undefined
+        ? []
+        : [
+            { op: 'open-namespace', kind: 'net', path: `/proc/${process.pid}/fd/${from}` },
+            { op: 'join-namespace', kind: 'net' },
+          ];
+    const fd = await tools.makeNamespace([...owner, 'net'], 'net', creator);
     return new Place({
       label: user ? 'fresh namespaces of a new user namespace' : 'fresh namespaces',
       tools,
       network: new NetworkSysctls(fd),
-      ways: new Map(
-        scopes.flatMap((scope) => (scope === 'network' ? [] : [[scope, leave(kindOfScope[scope])]])),
-      ),
+      ways: waysToFresh(owner),
       held: [fd],
+    });
+  }
+
+  /**
+   * Throw-away namespaces as the caller can have them: whoever may not make others has them in a user namespace of their own, whose
+   * root may write less than the machine's.
+   *
+   * @throws {WarrenError} `ERR_STEP` where those cannot be made either.
+   */
+  static async freshOfCaller(tools: SysctlTools): Promise<Place> {
+    try {
+      return await Place.fresh(tools);
+    } catch (error) {
+      if (errnoOf(error) !== 'EPERM') throw error;
+    }
+    const { fd, files } = await tools.makeUserNetwork();
+    return new Place({
+      label: 'fresh namespaces of a new user namespace',
+      tools,
+      network: files,
+      ways: waysToFresh(['user']),
+      held: [fd],
+      ofUserNamespace: true,
     });
   }
 
@@ -254,6 +279,21 @@ export class Place {
   }
 }
 
+/** @param owner `user`, where they belong to a new user namespace. */
+function waysToFresh(owner: readonly NamespaceKind[]): ReadonlyMap<IsolatedScope, readonly Step[]> {
+  const leave = (kind: NamespaceKind): readonly Step[] => [
+    {
+      op: 'leave',
+      kinds: kind === 'user' ? ['user'] : [...owner, kind],
+      uid: process.geteuid?.() ?? 0,
+      gid: process.getegid?.() ?? 0,
+    },
+  ];
+  return new Map(
+    scopes.flatMap((scope) => (scope === 'network' ? [] : [[scope, leave(kindOfScope[scope])]])),
+  );
+}
+
 const utsSysctls = ['kernel/domainname', 'kernel/hostname'];
 
 export const errnoNames: ReadonlyMap<number, string> = new Map([
@@ -271,11 +311,4 @@ function listUser(): string[] {
     errnoOf(error);
     return [];
   }
-}
-
-/** A process has all of them; a file is one, and what it is stands in its name, or it is a network namespace. */
-function scopesOf(target: PlaceTarget): readonly IsolatedScope[] {
-  if (typeof target === 'number') return scopes;
-  const kind = /\/ns\/(ipc|uts|user)$/.exec(target)?.[1] as 'ipc' | 'uts' | 'user' | undefined;
-  return [kind ?? 'network'];
 }

@@ -1,4 +1,5 @@
 import type { NamespaceKind } from '../../plan/constants.js';
+import type { NetworkSysctls } from '../../kernel/sysctl-files.js';
 import type { Plan, Step } from '../../plan/step.js';
 
 /** What this layer needs done and may not do itself: src/runtime carries plans out. */
@@ -9,9 +10,15 @@ export interface SysctlTools {
    * Makes namespaces and returns a descriptor of one of them, for the caller to close. With nothing else holding them they end
    * with it.
    *
-   * @param from The file of the network namespace to make them in. Default: the caller's.
+   * @param way The steps that lead to where they are made. Default: the caller's namespaces.
    */
-  makeNamespace(kinds: readonly NamespaceKind[], wanted: NamespaceKind, from?: string): Promise<number>;
+  makeNamespace(
+    kinds: readonly NamespaceKind[],
+    wanted: NamespaceKind,
+    way?: readonly Step[],
+  ): Promise<number>;
+  /** Makes a network namespace in a user namespace of the caller's own. Both are the caller's to close. */
+  makeUserNetwork(): Promise<{ readonly fd: number; readonly files: NetworkSysctls }>;
   /**
    * Opens a folder of parameters, or one, from inside other namespaces.
    *

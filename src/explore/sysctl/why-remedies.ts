@@ -4,7 +4,7 @@ import { parseSysctlName, type SysctlName } from '../../kernel/sysctl-name.js';
 import type { SysctlScope } from '../../kernel/sysctl-scope.js';
 import { siblingKey } from './conf.js';
 import type { Knowledge } from './knowledge.js';
-import { nearKeys } from './near-keys.js';
+import { nearKeys } from '../../kernel/near-sysctls.js';
 import { remediesInContainer, remediesOnHost, type Remedy, type Setting } from './remedies.js';
 import { interfaceOf } from './table/index.js';
 import type { Verdict } from './why.js';

@@ -98,6 +98,12 @@ export function checkIsKey({ path, name }: SysctlName): void {
   });
 }
 
+/** What was seen in a throw-away namespace; undefined where it would mislead. */
+interface Fresh {
+  readonly reading: Reading | undefined;
+  readonly access: Access | undefined;
+}
+
 class Investigation {
   readonly #statements: Statement[] = [];
   readonly #unseen: string[] = [];
@@ -141,7 +147,7 @@ class Investigation {
       values: [
         { place: 'host', reading: host },
         ...(target && this.#target ? [{ place: this.#target.label, reading: target }] : []),
-        ...(fresh ? [{ place: 'fresh namespace', reading: fresh.reading }] : []),
+        ...(fresh?.reading ? [{ place: 'fresh namespace', reading: fresh.reading }] : []),
       ],
       statements: this.#statements,
       remedies: await remediesFor(verdict, {
@@ -166,22 +172,33 @@ class Investigation {
     this.#statements.push({ text, evidence });
   }
 
-  async #inFresh(path: string): Promise<{ reading: Reading; access: Access } | undefined> {
+  async #inFresh(path: string): Promise<Fresh | undefined> {
     if (this.knowledge.scope === 'host') return undefined;
     try {
-      this.#fresh = await Place.fresh(this.tools);
-      return { reading: await this.#fresh.read(path), access: await this.#fresh.access(path) };
+      this.#fresh = await Place.freshOfCaller(this.tools);
     } catch (error) {
-      this.#unseen.push(`a fresh namespace (${errnoOf(error)}: making one needs root)`);
+      this.#unseen.push(
+        `a fresh namespace (${error instanceof WarrenError ? error.message : errnoOf(error)})`,
+      );
       return undefined;
     }
+    const reading = await this.#fresh.read(path);
+    const access = await this.#fresh.access(path);
+    const { measured } = this.knowledge;
+    // What root of a user namespace is kept from says nothing of others, where the machine's root was seen to be less so.
+    const ofUserOnly =
+      this.#fresh.ofUserNamespace &&
+      access !== 'writable' &&
+      measured &&
+      measured.access !== measured.userAccess;
+    if (!ofUserOnly) return { reading, access };
+    this.#unseen.push(
+      'a fresh namespace that belongs to the machine’s own user namespace, whose root may write what others may not',
+    );
+    return { reading: 'value' in reading ? reading : undefined, access: undefined };
   }
 
-  async #decide(
-    host: Reading,
-    target: Reading | undefined,
-    fresh: { reading: Reading; access: Access } | undefined,
-  ): Promise<Decision> {
+  async #decide(host: Reading, target: Reading | undefined, fresh: Fresh | undefined): Promise<Decision> {
     const { name, path } = this.key;
     const { scope, scopeReason, restriction, facts } = this.knowledge;
     const kind = scopeNames[scope];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { editDistance, nearKeys } from './near-keys.js';
+import { editDistance, nearKeys } from './near-sysctls.js';
 
 const keys = ['net/ipv4/tcp_keepalive_time', 'net/ipv4/tcp_keepalive_intvl', 'net/core/somaxconn'];
 
