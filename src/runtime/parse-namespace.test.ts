@@ -11,6 +11,15 @@ test('parseNamespace() takes private, host, a path and a process for every kind'
   }
 });
 
+test('parseNamespace() takes a name of ip netns for the network alone', () => {
+  for (const kind of namespaceKinds) {
+    if (kind === 'network')
+      assert.deepEqual(parseNamespace(kind, 'ns:blue'), { from: 'path', path: '/run/netns/blue' });
+    else assert.throws(() => parseNamespace(kind, 'ns:blue'), { code: 'ERR_NAMESPACE_SPEC' });
+    assert.throws(() => parseNamespace(kind, 'ns:..'), { code: 'ERR_NAMESPACE_SPEC' });
+  }
+});
+
 test('parseNamespace() takes none for the network alone', () => {
   for (const kind of namespaceKinds) {
     if (kind === 'network') assert.deepEqual(parseNamespace(kind, 'none'), { from: 'none' });
@@ -26,7 +35,6 @@ test('parseNamespace() refuses other words, relative paths and what is no proces
     'hosts',
     ' host',
     'ns:',
-    'ns:blue',
     'ns:/a\0b',
     'pid:',
     'pid:0',

@@ -22,8 +22,14 @@ const maxPid = 4_194_304;
 
 /** docker's words that need what Warren does not have yet, or has under another name. */
 const laterWords: ReadonlyMap<string, string> = new Map([
-  ['bridge', 'bridge networks are not supported yet'],
-  ['default', 'bridge networks are not supported yet'],
+  [
+    'bridge',
+    'there is no network of that name from the start: make one (warren network create), and name it',
+  ],
+  [
+    'default',
+    'there is no network of that name from the start: make one (warren network create), and name it',
+  ],
   ['shareable', 'shared IPC namespaces of containers are not supported yet'],
   ['container', 'namespaces of containers by name are not supported yet'],
 ]);
