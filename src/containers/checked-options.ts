@@ -5,6 +5,7 @@ import { parseSize } from '../kernel/size.js';
 import { readHost } from '../runtime/host.js';
 import { isUserNetwork } from '../runtime/user-network/words.js';
 import { checkName } from './names.js';
+import { sharedContainer } from './network-mode.js';
 import type { CreateOptions } from './options.js';
 import type {
   ContainerRecord,
@@ -49,12 +50,18 @@ export function checkCreateOptions(given: CreateOptions): Checked {
     addHosts,
     ...rest
   } = others;
-  // By a program of the user's: these are the run's own options then.
+  // In no network, and by a program of the user's, these are the run's own options.
   const isUser = isUserNetwork(rest.network);
-  const ofRun = withoutUndefined({ publish, dns, dnsSearch, dnsOptions, addHosts });
+  const hasOwnFiles = networks.length === 0 && sharedContainer(rest) === undefined;
+  const names = { dns, dnsSearch, dnsOptions, addHosts };
+  const ofRun = withoutUndefined({ ...(isUser ? { publish } : {}), ...(hasOwnFiles ? names : {}) });
   const networking = checkNetworking(
     networks,
-    withoutUndefined({ ip, ip6, mac, aliases, ...(isUser ? {} : ofRun) }),
+    withoutUndefined({
+      ...{ ip, ip6, mac, aliases },
+      ...(isUser ? {} : { publish }),
+      ...(hasOwnFiles ? {} : names),
+    }),
     rest.network,
   );
   const policy = typeof restart === 'string' ? parseRestartPolicy(restart) : restart;
@@ -83,7 +90,7 @@ export function checkCreateOptions(given: CreateOptions): Checked {
     autoRemove,
     openStdin,
     log: checkLog(log),
-    options: withoutCaller(isUser ? { ...rest, ...ofRun } : rest),
+    options: withoutCaller({ ...rest, ...ofRun }),
     ...(networking === undefined ? {} : { networking }),
   };
 }
@@ -109,6 +116,13 @@ function checkNetworking(
   if (networks.length === 0) {
     const [first] = given;
     if (!first) return undefined;
+    if (mode?.startsWith('container:') === true)
+      throw invalid(
+        'ERR_NETWORK_REQUEST',
+        `Cannot use the option ${quote(first[0])}`,
+        `addresses, ports, names and resolvers are those of the container whose network it shares, ${quote(mode)}`,
+        'leave it out, or give it to that container',
+      );
     throw invalid(
       'ERR_NETWORK_REQUEST',
       `Cannot use the option ${quote(first[0])}`,
@@ -128,13 +142,33 @@ function checkNetworking(
       'choose one of the two',
     );
   }
+  const requests = networks.map((each) => (typeof each === 'string' ? readNetwork(each) : each));
+  checkFirst(requests[0], others);
   for (const spec of others.publish ?? []) parsePortSpec(spec);
   checkResolverOptions({ dns: others.dns, search: others.dnsSearch, options: others.dnsOptions });
   for (const host of others.addHosts ?? []) parseAddHost(host, '0.0.0.0');
   return {
-    networks: networks.map((each) => (typeof each === 'string' ? readNetwork(each) : each)),
+    networks: requests,
     ...(Object.fromEntries(given) as Omit<StoredNetworking, 'networks'>),
   };
+}
+
+/** Those without a network of their own are for the first one, as in docker: not what is given there too. Aliases add up. */
+function checkFirst(first: NetworkRequest | undefined, others: Omit<StoredNetworking, 'networks'>): void {
+  for (const [name, option] of [
+    ['ip', '--ip'],
+    ['ip6', '--ip6'],
+    ['mac', '--mac-address'],
+  ] as const) {
+    const [own, general] = [first?.[name], others[name]];
+    if (first === undefined || own === undefined || general === undefined) continue;
+    throw invalid(
+      'ERR_NETWORK_REQUEST',
+      `Cannot use both ${option} ${general} and ${name}=${own} of the network ${quote(first.network)}`,
+      `${option} is for the first network, which has its own`,
+      'leave one of the two out',
+    );
+  }
 }
 
 const callersOwn = ['signal', 'timeoutMs', 'startSignal', 'stdin', 'stdout', 'stderr', 'callerTerminal'];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatPort, formatPublishRequest, parsePortSpec } from './port-spec.js';
+import { formatPort, formatPublishRequest, parseExposed, parsePortSpec } from './port-spec.js';
 
 const one = (
   hostIp: string | undefined,
@@ -48,6 +48,14 @@ test('parsePortSpec() refuses what is none', () => {
     '[::1]:80',
   ])
     assert.throws(() => parsePortSpec(text), { code: 'ERR_PORT_SPEC' }, text);
+});
+
+test('parseExposed() reads ports and ranges, and refuses what is about the host', () => {
+  assert.deepEqual(parseExposed('80'), ['80/tcp']);
+  assert.deepEqual(parseExposed('53/UDP'), ['53/udp']);
+  assert.deepEqual(parseExposed('80-81'), ['80/tcp', '81/tcp']);
+  for (const text of ['', 'http', '0', '70000', '80/icmp', '81-80', '8080:80', '127.0.0.1::80'])
+    assert.throws(() => parseExposed(text), { code: 'ERR_PORT_SPEC', message: /Cannot expose/ }, text);
 });
 
 test('formatPort() writes what parsePortSpec() reads', () => {

@@ -59,6 +59,30 @@ export function parsePortSpec(text: string): PublishRequest[] {
   }));
 }
 
+/**
+ * Reads one `--expose PORT[-PORT][/PROTOCOL]`: no port or address of the host.
+ *
+ * @returns As {@link parsePortSpec} reads them, one each.
+ * @throws {WarrenError} `ERR_PORT_SPEC`
+ */
+export function parseExposed(text: string): string[] {
+  if (!text.includes(':')) {
+    try {
+      return parsePortSpec(text).map(formatPublishRequest);
+    } catch {
+      // Of what is published it says too much.
+    }
+  }
+  throw invalid(
+    'ERR_PORT_SPEC',
+    `Cannot expose ${quote(text)}`,
+    'it is not PORT[-PORT][/PROTOCOL]: ports are 1 to 65535, protocols tcp, udp and sctp',
+    text.includes(':')
+      ? 'write 80 or 53/udp; a port of the host is chosen with -p HOST:PORT'
+      : 'write 80, 53/udp or 8000-8009',
+  );
+}
+
 function splitParts(
   match: RegExpExecArray,
 ): { ip: string; host: string; container: string; protocol: string } | undefined {

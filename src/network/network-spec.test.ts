@@ -35,6 +35,10 @@ test('parseNetworkSpec() refuses what it cannot mean', () => {
     'ns:a/b',
     'ns:..',
     'name=,ip=1.1.1.1',
+    'lab:ip=10.0.0.5,ip=10.0.0.6',
+    'lab:mac=02:00:00:00:00:01,mac-address=02:00:00:00:00:02',
+    'lab:name=other',
+    'name=lab,name=other',
   ])
     assert.throws(() => parseNetworkSpec(text), { code: 'ERR_NETWORK_REQUEST' }, text);
 });

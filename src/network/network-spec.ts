@@ -50,6 +50,7 @@ export function parseNetworkSpec(text: string): NetworkChoice {
     const field = fields[key];
     if (field === undefined) throw bad(`there is no ${quote(key)}: ip, ip6, mac and alias are known`);
     if (field === 'aliases') found.aliases = [...(found.aliases ?? []), value];
+    else if (found[field] !== undefined && found[field] !== '') throw bad(`${key} is given twice`);
     else found[field] = value;
   }
   if (found.network === '') throw bad('no network is named');

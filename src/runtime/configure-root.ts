@@ -6,6 +6,7 @@ import { parseSize } from '../kernel/size.js';
 import { openBelow } from '../native/index.js';
 import type { ConfiguredMount, ContainerConfig, IdRange, RootConfig } from '../plan/config.js';
 import { O_PATH } from '../plan/constants.js';
+import { refuseNames } from './configure-names.js';
 import { machineRoot, ownerOf, type LayerKeep } from './machine-root.js';
 import type { ContainerOptions } from './options.js';
 
@@ -75,10 +76,18 @@ export function configureRoot(
     }
     return machineRoot({ home: options.home ?? false, piecewise, files, sizeBytes, keep: kept });
   }
-  if (options.rw === true) return { root: { kind: 'directory', path: rootfs.path }, binds: [] };
+  if (options.rw === true) {
+    refuseNames(
+      options,
+      'with --rw the container has the files of the directory itself, which are not changed',
+      `leave --rw out, or write into ${rootfs.path}/etc`,
+    );
+    return { root: { kind: 'directory', path: rootfs.path }, binds: [] };
+  }
   // Not through a link: the layer would hide it behind a directory of three files.
   const stats = lstatSync(`${rootfs.path}/etc`, { throwIfNoEntry: false });
   const etc = stats?.isDirectory() === true ? stats : undefined;
+  if (!etc) refuseNames(options, `there is no directory etc in ${rootfs.path}`, 'make one there');
   return {
     binds: [],
     root: {

@@ -117,11 +117,14 @@ export interface ContainerOptions {
   readonly network?: NamespaceChoice | 'none' | UserNetworkWord;
   /** With one of the latter: docker's `-p`, `[IP:]HOST:CONTAINER[/tcp|udp]`, ranges, or `CONTAINER` for a free port. */
   readonly publish?: readonly string[];
-  /** With one of the latter. Default: an address where the program answers for the host's name servers. */
+  /**
+   * What /etc/resolv.conf says. Default: what the host's does; with one of the latter, an address where the program answers for the
+   * host's name servers.
+   */
   readonly dns?: readonly string[];
   readonly dnsSearch?: readonly string[];
   readonly dnsOptions?: readonly string[];
-  /** With one of the latter: docker's `--add-host`, `NAME:ADDRESS`. */
+  /** Lines of /etc/hosts: docker's `--add-host`, `NAME:ADDRESS`. */
   readonly addHosts?: readonly string[];
   readonly cgroupns?: NamespaceChoice;
   /** Default `host` for root, `private` for an ordinary user (whose id is then mapped to 0). */

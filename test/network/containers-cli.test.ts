@@ -145,6 +145,86 @@ test('--dns, --dns-search and --dns-opt that are none are refused before anythin
   assert.equal(await ok('ps', '-aq'), '');
 });
 
+test('what --network says of its first network, --ip, --ip6 and --mac-address may not say otherwise', async () => {
+  for (const [network, ...options] of [
+    ['lab:ip=10.90.0.20', '--ip', '10.90.0.21'],
+    ['lab:ip6=fd00::20', '--ip6', 'fd00::21'],
+    ['lab:mac=02:00:00:00:00:20', '--mac-address', '02:00:00:00:00:21'],
+  ] as const)
+    assert.match(
+      await refused('run', '--rootfs', rootfs, '--network', network, ...options, '--', 'true'),
+      new RegExp(`Cannot use both ${options.join(' ')} and .* of the network "lab"`),
+    );
+  assert.equal(await ok('ps', '-aq'), '');
+  // Of two networks, and names, which add up.
+  await run(
+    ...['--name', 'web', '--network', 'lab:alias=one', '--network', 'other:ip=10.91.0.20'],
+    ...['--ip', '10.90.0.20', '--network-alias', 'two', ...idle],
+  );
+  const { Networks } = (await inspect('web')).NetworkSettings;
+  assert.equal(Networks['lab']?.['IPAddress'], '10.90.0.20');
+  assert.equal(Networks['other']?.['IPAddress'], '10.91.0.20');
+  assert.deepEqual(Networks['lab']['Aliases'], ['web', 'one', 'two']);
+});
+
+test('--dns, --dns-search, --dns-opt and --add-host of a container in no network are in its own files, and in no other', async () => {
+  const files = ['/etc/hosts', '/etc/resolv.conf'];
+  const before = files.map((path) => readFileSync(path, 'utf8'));
+  const names = ['--add-host', 'db:192.0.2.1', '--dns', '192.0.2.53', '--dns-search', 'a.test'];
+  const show = ['--', 'cat', ...files] as const;
+  for (const network of [[], ['none'], ['host'], [`ns:/proc/${outside.pid}/ns/net`]]) {
+    const options = network.flatMap((each) => ['--network', each]);
+    const said = await ok('run', '--rootfs', rootfs, ...options, ...names, '--dns-opt', 'ndots:3', ...show);
+    assert.match(said, /^192\.0\.2\.1\tdb$/m);
+    assert.match(said, /localhost/);
+    assert.match(said, /^nameserver 192\.0\.2\.53\nsearch a\.test\noptions ndots:3$/m);
+    // As it is kept, and started again.
+    await run('--name', 'web', ...options, ...names, ...idle);
+    await ok('restart', '-t', '0', 'web');
+    assert.match(await ok('exec', 'web', 'cat', '/etc/hosts'), /^192\.0\.2\.1\tdb$/m);
+    assert.match(await ok('exec', 'web', 'cat', '/etc/resolv.conf'), /^nameserver 192\.0\.2\.53$/m);
+    if (network[0] === 'none')
+      for (const option of [
+        ['--dns', '192.0.2.53'],
+        ['--add-host', 'db:192.0.2.1'],
+      ])
+        assert.match(
+          await refused('run', '--rootfs', rootfs, '--network', 'container:web', ...option, '--', 'true'),
+          /whose network it shares/,
+        );
+    await ok('rm', '-f', 'web');
+  }
+  const host = ['run', '--rootfs', rootfs, '--network', 'host'] as const;
+  const withHosts = await ok(...host, '--add-host', 'me:host-gateway', ...show);
+  assert.ok(withHosts.startsWith(`${before.join('').trimEnd().split('\n')[0] ?? ''}\n`));
+  assert.match(withHosts, /^127\.0\.0\.1\tme$/m);
+  const none = ['run', '--rootfs', rootfs, '--network', 'none'] as const;
+  for (const [options, why] of [
+    [['--add-host', 'me:host-gateway'], /no network with a way to the host/],
+    [['--add-host', 'db'], /not NAME:ADDRESS/],
+    [['--dns', 'resolver'], /no IP address/],
+    [['--rw', '--add-host', 'db:192.0.2.1'], /files of the directory itself/],
+    [['-p', '8080:80'], /in no network/],
+  ] as const)
+    assert.match(await refused(...none, ...options, ...show), why);
+  assert.deepEqual(
+    files.map((path) => readFileSync(path, 'utf8')),
+    before,
+  );
+  assert.equal(await ok('ps', '-aq'), '');
+});
+
+test('an --expose that is none is refused, also where nothing publishes it', async () => {
+  for (const options of [['--network', 'lab'], ['--network', 'lab', '-P'], ['--network', 'none'], []])
+    for (const port of ['http', '70000', '8080:80'])
+      assert.match(
+        await refused('run', '--rootfs', rootfs, ...options, '--expose', port, '--', 'true'),
+        new RegExp(`Cannot expose "${port}"`),
+      );
+  assert.equal(await ok('ps', '-aq'), '');
+  await ok('run', '--rm', '--rootfs', rootfs, '--expose', '80', '--', 'true');
+});
+
 test('warren network connect, disconnect and rm', async () => {
   const id = await run('--name', 'web', '--network', 'lab', ...idle);
   const [name, address = ''] = (await ok('network', 'connect', '--alias', 'two', 'other', 'web')).split(' ');

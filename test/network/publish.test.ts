@@ -157,6 +157,19 @@ test('without a port of the host, a free one of the kernel’s range is chosen; 
   for (const each of [some, one, two]) await each[Symbol.asyncDispose]();
 });
 
+test('SCTP is published also where the kernel cannot tell who listens', async (t) => {
+  const web = await box(['lab'], { publish: ['8091:80/sctp'] });
+  assert.deepEqual(portsOf(web.id), [{ hostPort: 8091, containerPort: 80, protocol: 'sctp' }]);
+  const { nftables } = JSON.parse(
+    oracle('nft', ['--json', 'list', 'map', 'inet', 'warren', 'publish4']).stdout,
+  ) as { nftables: { map?: { elem?: unknown[] } }[] };
+  assert.match(JSON.stringify(nftables.flatMap(({ map }) => map?.elem ?? [])), /"sctp",8091/);
+  await assert.rejects(box(['lab'], { publish: ['8091:80/sctp'] }), { code: 'ERR_PORT_IN_USE' });
+  t.diagnostic(existsSync('/proc/net/sctp') ? 'with SCTP' : 'the kernel has no SCTP');
+  await web[Symbol.asyncDispose]();
+  assert.deepEqual(portsOf(web.id), []);
+});
+
 test('what is published on 127.0.0.1 is reached from there only (CVE-2020-8558)', async () => {
   const web = await box(['lab'], { publish: ['127.0.0.1:8100:80'] });
   const server = await serve(web.pid, 80);

@@ -1,6 +1,7 @@
 import { invalid, quote } from '../../errors.js';
 import type { CreateOptions } from '../../containers/options.js';
 import type { NetworkMode } from '../../containers/network-mode.js';
+import { parseExposed } from '../../kernel/port-spec.js';
 import { isUserNetwork } from '../../runtime/user-network/words.js';
 import type { ContainerOptions } from '../../runtime/options.js';
 import type { OptionTable, OptionValues } from '../options.js';
@@ -93,12 +94,15 @@ export function networkModeOf(
   return mode as NetworkMode;
 }
 
+/** What a container without a network can have too: they are about its own files; and what is only checked. */
+const ofAnyone: readonly string[] = ['dns', 'dns-search', 'dns-opt', 'add-host', 'expose'];
+
 /** Whether what is asked for of networks needs a container that is kept. */
 export function isNetworked(values: NetworkValues): boolean {
   const { network = [] } = values;
   if (isUserNetwork(networkModeOf(values))) return false;
   const others = Object.keys(networkOptionTable).filter(
-    (name) => name !== 'network',
+    (name) => name !== 'network' && !ofAnyone.includes(name),
   ) as (keyof NetworkValues)[];
   return (
     network.some((text) => !isMode(text) || text.startsWith('container:')) ||
@@ -106,12 +110,13 @@ export function isNetworked(values: NetworkValues): boolean {
   );
 }
 
-/** Of a run that is not kept: only a program of the user's connects such a one. */
+/** Of a run that is not kept: it is in no network, or a program of the user's connects it. */
 export function readUserNetworking(
   values: NetworkValues,
 ): Pick<ContainerOptions, 'publish' | 'dns' | 'dnsSearch' | 'dnsOptions' | 'addHosts'> {
-  if (!isUserNetwork(networkModeOf(values))) return {};
-  const { ip, ip6, mac, aliases, ...options } = readNetworking(values);
+  const { networks, ip, ip6, mac, aliases, publish, ...names } = readNetworking(values);
+  if (!isUserNetwork(networkModeOf(values))) return networks === undefined ? names : {};
+  const options = publish === undefined ? names : { publish, ...names };
   const [more] = Object.entries({ ip, ip6, mac, aliases }).flatMap(([name, value]) =>
     value === undefined ? [] : [name],
   );
@@ -126,8 +131,9 @@ export function readUserNetworking(
 
 export function readNetworking(values: NetworkValues): Partial<CreateOptions> {
   const networks = (values.network ?? []).filter((text) => !isMode(text));
-  const exposed = values['publish-all'] === true ? (values.expose ?? []) : [];
-  const publish = [...(values.publish ?? []), ...exposed];
+  // Also where nothing publishes them: a mistake is told when it is made.
+  const exposed = (values.expose ?? []).flatMap(parseExposed);
+  const publish = [...(values.publish ?? []), ...(values['publish-all'] === true ? exposed : [])];
   const options = {
     networks: networks.length === 0 ? undefined : networks,
     publish: publish.length === 0 ? undefined : publish,

@@ -1,11 +1,11 @@
 /** What connects an ordinary user's container, decided. */
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { WarrenError, invalid } from '../../errors.js';
 import { hostsFile, parseAddHost } from '../../kernel/hosts-file.js';
-import { checkResolverOptions, formatResolvConf, parseResolvConf } from '../../kernel/resolv-conf.js';
 import type { ContainerConfig, UserNetwork } from '../../plan/config.js';
+import { configureNames, ownNames, resolverText, type NameFiles } from '../configure-names.js';
 import type { Host } from '../host.js';
 import type { ContainerOptions } from '../options.js';
 import { pastaNetwork, slirpNetwork } from './arguments.js';
@@ -17,10 +17,8 @@ export interface ConfiguredUserNetwork {
   /** undefined: loopback only, and a warning says so. */
   readonly network: UserNetwork | undefined;
   /** Texts of /etc/resolv.conf and /etc/hosts. */
-  readonly files: { readonly resolv: string; readonly hosts: string } | undefined;
+  readonly files: NameFiles;
 }
-
-const own = ['publish', 'dns', 'dnsSearch', 'dnsOptions', 'addHosts'] as const;
 
 /**
  * @param warnings Gets a sentence where the container will have loopback only.
@@ -34,8 +32,8 @@ export function configureUserNetwork(
 ): ConfiguredUserNetwork {
   const { network: word } = options;
   if (!isUserNetwork(word)) {
-    refuseOptions(options);
-    return { network: undefined, files: undefined };
+    refusePorts(options);
+    return { network: undefined, files: configureNames(options, hostname) };
   }
   if (host.uid === 0) {
     throw refused(word, {
@@ -55,7 +53,7 @@ export function configureUserNetwork(
     // Nobody would ever reach what is published; and who names a program wants that.
     if (ports.length > 0 || word !== 'user') throw refused(word, found);
     warnings.push(`the container has loopback only: ${found.why} (${found.fix})`);
-    return { network: undefined, files: undefined };
+    return { network: undefined, files: configureNames(options, hostname) };
   }
   const { program, path } = found;
   const network =
@@ -63,35 +61,22 @@ export function configureUserNetwork(
   return { network, files: filesFor(options, network, hostname) };
 }
 
-function refuseOptions(options: ContainerOptions): void {
-  const given = own.find((name) => options[name] !== undefined);
-  if (given === undefined) return;
+function refusePorts({ publish }: ContainerOptions): void {
+  if (publish === undefined) return;
   throw invalid(
     'ERR_NETWORK_REQUEST',
-    `Cannot use the option "${given}"`,
+    'Cannot use the option "publish"',
     'the container is in no network',
     'as an ordinary user: --network user; as root: warren network create lab, and --network lab',
   );
 }
 
-function filesFor(
-  { dns, dnsSearch, dnsOptions, addHosts = [], domainname }: ContainerOptions,
-  { resolver }: UserNetwork,
-  hostname: string,
-): ConfiguredUserNetwork['files'] {
-  checkResolverOptions({ dns, search: dnsSearch, options: dnsOptions });
-  const theirs = parseResolvConf(readIfThere('/etc/resolv.conf'));
-  const search = dnsSearch ?? theirs.search;
-  const full = domainname === undefined ? [hostname] : [`${hostname}.${domainname}`, hostname];
+function filesFor(options: ContainerOptions, { resolver }: UserNetwork, hostname: string): NameFiles {
   return {
-    resolv: formatResolvConf({
-      nameservers: dns ?? [resolver],
-      search: search.length === 1 && search[0] === '.' ? [] : search,
-      options: dnsOptions ?? theirs.options,
-    }),
+    resolv: resolverText(options, [resolver]),
     hosts: hostsFile(
-      [{ address: '127.0.1.1', names: full }],
-      addHosts.map((text) => parseAddHost(text)),
+      [{ address: '127.0.1.1', names: ownNames(options, hostname) }],
+      (options.addHosts ?? []).map((text) => parseAddHost(text)),
     ),
   };
 }
@@ -130,12 +115,4 @@ function refused(word: UserNetworkWord, { why, fix }: Missing): WarrenError {
       fix,
     },
   );
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
