@@ -1,6 +1,7 @@
 /** What `inspect` and `ps` say of a container's networks. Pure, but for `readEndpoints()`. */
 import {
   endpointsOf,
+  hostAddresses,
   listNetworks,
   parsePortSpec,
   type Endpoint,
@@ -124,18 +125,8 @@ export function portBindingsOf({ publish = [] }: Pick<StoredNetworking, 'publish
   return ports;
 }
 
-/** One that is published on every address is, for docker, so on one of each family. */
-function hostPortsOf({
-  ports,
-  addresses,
-}: NetworkPlace): { readonly ip: string; readonly port: PublishedPort }[] {
-  const every = [
-    ...(addresses.some((address) => !address.includes(':')) ? ['0.0.0.0'] : []),
-    ...(addresses.some((address) => address.includes(':')) ? ['::'] : []),
-  ];
-  return ports.flatMap((port) =>
-    (port.hostIp === undefined ? every : [port.hostIp]).map((ip) => ({ ip, port })),
-  );
+function hostPortsOf(place: NetworkPlace): { readonly ip: string; readonly port: PublishedPort }[] {
+  return place.ports.flatMap((port) => hostAddresses(place, port).map((ip) => ({ ip, port })));
 }
 
 /** As docker's `ps` has them: `0.0.0.0:8080->80/tcp, [::]:8080->80/tcp`; ports in a row are written as a range. */

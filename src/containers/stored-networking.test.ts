@@ -35,3 +35,11 @@ test('withoutPorts() takes back what withPorts() added, and the narrowest of the
   ]);
   assert.deepEqual(withoutPorts(added, [{ ...port, hostIp: '10.0.0.1' }]).publish?.length, 6);
 });
+
+test('withoutPorts() leaves of a port on every address the family that was not taken back', () => {
+  const before = { networks: [], publish: ['8001:80', '0.0.0.0:8002:80'] };
+  const port = { hostPort: 8001, containerPort: 80, protocol: 'tcp' } as const;
+  const one = withoutPorts(before, [{ ...port, hostIp: '0.0.0.0' }]);
+  assert.deepEqual(one.publish, ['[::]:8001:80/tcp', '0.0.0.0:8002:80/tcp']);
+  assert.deepEqual(withoutPorts(one, [{ ...port, hostIp: '::' }]).publish, ['0.0.0.0:8002:80/tcp']);
+});

@@ -6,6 +6,7 @@ import {
   type PublishedPort,
   type PublishRequest,
 } from '../network/index.js';
+import { isEveryAddress } from '../kernel/port-spec.js';
 import type { StoredNetworking } from './record.js';
 
 /** In place of what it had of the same network. */
@@ -56,7 +57,10 @@ export function withoutPorts(
     const [asked] = requests
       .filter((request) => isFor(request, port))
       .toSorted((a, b) => widthOf(a) - widthOf(b));
-    if (asked) requests.splice(requests.indexOf(asked), 1);
+    // Of one on every address, a family's part is gone.
+    const isPart = asked?.hostIp !== port.hostIp;
+    const rest = { ...asked, hostIp: port.hostIp === '::' ? '0.0.0.0' : '::' } as PublishRequest;
+    if (asked) requests.splice(requests.indexOf(asked), 1, ...(isPart ? [rest] : []));
   }
   return { ...networking, publish: requests.map(formatPublishRequest) };
 }
@@ -65,7 +69,7 @@ function isFor({ hostIp, hostPorts, containerPort, protocol }: PublishRequest, p
   return (
     containerPort === port.containerPort &&
     protocol === port.protocol &&
-    hostIp === port.hostIp &&
+    (hostIp === port.hostIp || (hostIp === undefined && isEveryAddress(port.hostIp))) &&
     (hostPorts === undefined || (port.hostPort >= hostPorts.first && port.hostPort <= hostPorts.last))
   );
 }

@@ -7,7 +7,7 @@ export type PortProtocol = 'tcp' | 'udp' | 'sctp';
 
 /** A port to be published; which one of the host may be open. */
 export interface PublishRequest {
-  /** Absent: every address. */
+  /** `0.0.0.0` and `::`: every one of that family; absent: of both. */
   readonly hostIp?: string;
   /** Any of these, the first that is free; absent: the kernel's range for such (net.ipv4.ip_local_port_range). */
   readonly hostPorts?: { readonly first: number; readonly last: number };
@@ -43,9 +43,8 @@ export function parsePortSpec(text: string): PublishRequest[] {
   const count = inside.last - inside.first + 1;
   if (outside && count > 1 && outside.last - outside.first + 1 !== count)
     throw bad('its ranges are of different lengths');
-  const isEvery = ip === '' || ip === '0.0.0.0' || ip === '::';
   return Array.from({ length: count }, (_, index) => ({
-    ...(isEvery ? {} : { hostIp: canonicalAddress(ip) }),
+    ...(ip === '' ? {} : { hostIp: canonicalAddress(ip) }),
     ...(outside
       ? {
           hostPorts:
@@ -99,6 +98,17 @@ function parseRange(text: string): { first: number; last: number } | undefined {
   const first = Number(match[1]);
   const last = match[2] === undefined ? first : Number(match[2]);
   return first >= 1 && last <= 65_535 && first <= last ? { first, last } : undefined;
+}
+
+/** Whether no single address of the host is meant, but every one of a family, or of both. */
+export function isEveryAddress(hostIp: string | undefined): boolean {
+  return hostIp === undefined || hostIp === '0.0.0.0' || hostIp === '::';
+}
+
+/** Whether an address of the host is meant by both. */
+export function shareAddress(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined || a === b) return true;
+  return a.includes(':') === b.includes(':') && (isEveryAddress(a) || isEveryAddress(b));
 }
 
 /** As {@link parsePortSpec} reads it. */

@@ -8,7 +8,7 @@ export type { PortProtocol };
 
 /** One published port. */
 export interface PublishedPort {
-  /** The host's address; absent: every one. */
+  /** The host's address; `0.0.0.0` and `::`: every one of that family; absent: of both. */
   readonly hostIp?: string;
   readonly hostPort: number;
   readonly containerPort: number;

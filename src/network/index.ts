@@ -8,7 +8,8 @@ export { type Endpoint, endpointsOf, type PortProtocol, type PublishedPort } fro
 export { type SysctlChange } from './forwarding.js';
 export { collectNetworkGarbage, type GarbageOptions, type NetworkGarbage } from './garbage.js';
 export { formatPort, formatPublishRequest, parsePortSpec, type PublishRequest } from '../kernel/port-spec.js';
-export { addPorts, portsOf, removePorts } from './ports.js';
+export { hostAddresses } from './port-elements.js';
+export { addPorts, portBindingsOf, portsOf, removePorts } from './ports.js';
 export { type NetworkChoice, parseNetworkSpec } from './network-spec.js';
 export { checkNetworkRequest, type NetworkPlan, type NetworkRequest, prepareNetworks } from './prepare.js';
 export {

@@ -3,7 +3,7 @@ import { WarrenError } from '../errors.js';
 import type { PublishedPort } from './endpoint.js';
 import { readHostSysctl } from './forwarding.js';
 import { describeListener, type Listener } from './port-holders.js';
-import { formatPort, type PublishRequest } from '../kernel/port-spec.js';
+import { formatPort, shareAddress, type PublishRequest } from '../kernel/port-spec.js';
 
 /** The kernel's default for net.ipv4.ip_local_port_range. */
 const DEFAULT_RANGE = '32768\t60999';
@@ -50,18 +50,14 @@ export function choosePort(
 }
 
 export function overlaps(a: PublishedPort, b: PublishedPort): boolean {
-  return (
-    a.hostPort === b.hostPort &&
-    a.protocol === b.protocol &&
-    (a.hostIp === undefined || b.hostIp === undefined || a.hostIp === b.hostIp)
-  );
+  return a.hostPort === b.hostPort && a.protocol === b.protocol && shareAddress(a.hostIp, b.hostIp);
 }
 
 function isOn(listener: Listener, port: PublishedPort): boolean {
   return (
     listener.port === port.hostPort &&
     listener.protocol === port.protocol &&
-    (listener.address === undefined || port.hostIp === undefined || listener.address === port.hostIp)
+    shareAddress(listener.address, port.hostIp)
   );
 }
 

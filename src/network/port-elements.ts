@@ -1,5 +1,6 @@
 /** What a published port is in the table's maps. Pure. */
 import type { nft } from '../netlink/index.js';
+import { isEveryAddress } from '../kernel/port-spec.js';
 import { familyOfAddress } from './address.js';
 import type { Endpoint, PublishedPort } from './endpoint.js';
 import type { SetKind } from './table-shape.js';
@@ -24,17 +25,28 @@ export function portElements(
     const family = familyOfAddress(address);
     if (port.hostIp !== undefined && familyOfAddress(port.hostIp) !== family) return [];
     const version = family === 'inet' ? 4 : 6;
-    const at = port.hostIp === undefined ? '' : '_at';
-    const key = [...(port.hostIp === undefined ? [] : [port.hostIp]), port.protocol, port.hostPort];
+    const isEvery = isEveryAddress(port.hostIp);
+    const at = isEvery ? '' : '_at';
+    const key = [...(isEvery ? [] : [port.hostIp ?? '']), port.protocol, port.hostPort];
     const gateway = endpoint.gateways.find((each) => familyOfAddress(each) === family);
     const found: PortElement[] = [
       { set: `publish${version}${at}`, element: { key, data: [address, port.containerPort], comment } },
     ];
-    const isReached = port.hostIp === undefined || port.hostIp.startsWith('127.') || port.hostIp === '::1';
+    const isReached = isEvery || port.hostIp?.startsWith('127.') === true || port.hostIp === '::1';
     if (isReached && gateway !== undefined)
       found.push({ set: `loopback${version}${at}`, element: { key, data: [gateway], comment } });
     return found;
   });
+}
+
+/** The addresses of the host that it has, as docker writes them: one on every address is on one of each family that there is. */
+export function hostAddresses(
+  { addresses }: Pick<Endpoint, 'addresses'>,
+  { hostIp }: Pick<PublishedPort, 'hostIp'>,
+): string[] {
+  if (hostIp !== undefined) return [hostIp];
+  const families = new Set(addresses.map(familyOfAddress));
+  return [...(families.has('inet') ? ['0.0.0.0'] : []), ...(families.has('inet6') ? ['::'] : [])];
 }
 
 /** Those of a container with published ports, whatever they are. */

@@ -7,7 +7,7 @@ import type { PublishRequest } from '../kernel/port-spec.js';
 export interface Listener {
   readonly protocol: PortProtocol;
   readonly port: number;
-  /** Absent: every one. */
+  /** `0.0.0.0` and `::`: every one of that family; absent: of both. */
   readonly address?: string;
   /** Of the socket: `/proc/PID/fd/N` is a link to `socket:[INODE]`. */
   readonly inode: number;
@@ -37,11 +37,12 @@ export async function listenersFor(requests: readonly PublishRequest[]): Promise
   }
 }
 
-function toListener({ protocol, local, localPort, inode, uid }: InetSocket): Listener {
+function toListener({ protocol, local, localPort, inode, uid, v6only }: InetSocket): Listener {
   return {
     protocol: protocol as PortProtocol,
     port: localPort,
-    ...(local === '0.0.0.0' || local === '::' ? {} : { address: local.replace(/^::ffff:(?=\d+\.)/, '') }),
+    // A socket of IPv6 takes IPv4 too, unless it says otherwise (ipv6(7)).
+    ...(local === '::' && v6only !== true ? {} : { address: local.replace(/^::ffff:(?=\d+\.)/, '') }),
     inode,
     uid,
   };

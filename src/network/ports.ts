@@ -6,6 +6,7 @@ import { type Endpoint, type PublishedPort, writeEndpoint } from './endpoint.js'
 import { withLock } from './lock.js';
 import { canPublish } from './prepare.js';
 import { formatPort, type PublishRequest } from '../kernel/port-spec.js';
+import { hostAddresses } from './port-elements.js';
 import { canServe, publishPorts, unpublish } from './publish.js';
 import { getRecord } from './record.js';
 import { ensureTable, openTables } from './table.js';
@@ -14,6 +15,14 @@ import { ensureTable, openTables } from './table.js';
 export function portsOf(container: string): PublishedPort[] {
   checkContainerId(container);
   return endpointsOfContainer(container).flatMap(({ ports }) => ports);
+}
+
+/** As {@link portsOf}, each with the address of the host that it is on: on every one, with `0.0.0.0`, `::`, or once with each. */
+export function portBindingsOf(container: string): Required<PublishedPort>[] {
+  checkContainerId(container);
+  return endpointsOfContainer(container).flatMap((endpoint) =>
+    endpoint.ports.flatMap((port) => hostAddresses(endpoint, port).map((hostIp) => ({ ...port, hostIp }))),
+  );
 }
 
 /**
@@ -45,7 +54,8 @@ export async function addPorts(
 /**
  * Takes back ports that are published; connections that exist go on until they end.
  *
- * @param which Those of these ports of the host and protocols; of any address where none is given.
+ * @param which Those of these ports of the host and protocols; of any address where none is given. Of a port on every address,
+ *   `0.0.0.0` and `::` are that family's part.
  * @returns Those that were taken back.
  * @throws {WarrenError} `ERR_PORT_NOT_PUBLISHED`
  */
@@ -58,14 +68,10 @@ export async function removePorts(
     const endpoints = endpointsOfContainer(container);
     const gone: PublishedPort[] = [];
     for (const wanted of which) {
-      const fits = (port: PublishedPort): boolean =>
-        port.hostPort === wanted.hostPort &&
-        port.protocol === wanted.protocol &&
-        (wanted.hostIp === undefined || port.hostIp === wanted.hostIp);
-      if (!endpoints.some(({ ports }) => ports.some(fits))) {
+      if (!endpoints.some((each) => each.ports.some((port) => divide(each, port, wanted)))) {
         throw invalid(
           'ERR_PORT_NOT_PUBLISHED',
-          `Cannot take back port ${wanted.hostPort}/${wanted.protocol}`,
+          `Cannot take back port ${wanted.hostPort}/${wanted.protocol}${wanted.hostIp === undefined ? '' : ` of ${wanted.hostIp}`}`,
           `the container publishes ${
             endpoints
               .flatMap(({ ports }) => ports)
@@ -76,22 +82,38 @@ export async function removePorts(
       }
     }
     for (const endpoint of endpoints) {
-      const some = endpoint.ports.filter((port) =>
-        which.some(
-          ({ hostIp, hostPort, protocol }) =>
-            port.hostPort === hostPort &&
-            port.protocol === protocol &&
-            (hostIp === undefined || hostIp === port.hostIp),
-        ),
-      );
+      const some: PublishedPort[] = [];
+      let left = endpoint.ports;
+      for (const wanted of which)
+        left = left.flatMap((port) => {
+          const divided = divide(endpoint, port, wanted);
+          if (!divided) return [port];
+          some.push(divided.gone);
+          return divided.left;
+        });
       if (some.length === 0) continue;
-      const rest = endpoint.ports.filter((port) => !some.includes(port));
-      writeEndpoint({ ...endpoint, ports: rest });
-      await unpublish(endpoint, some, { last: rest.length === 0 });
+      writeEndpoint({ ...endpoint, ports: left });
+      await unpublish(endpoint, some, { last: left.length === 0 });
       gone.push(...some);
     }
     return gone;
   });
+}
+
+/** @returns What is wanted of a port, and the rest; undefined: nothing of it is. */
+function divide(
+  endpoint: Endpoint,
+  port: PublishedPort,
+  { hostIp, hostPort, protocol }: Pick<PublishedPort, 'hostIp' | 'hostPort' | 'protocol'>,
+): { readonly gone: PublishedPort; readonly left: readonly PublishedPort[] } | undefined {
+  if (port.hostPort !== hostPort || port.protocol !== protocol) return undefined;
+  if (hostIp === undefined || hostIp === port.hostIp) return { gone: port, left: [] };
+  const parts = hostAddresses(endpoint, port);
+  if (port.hostIp !== undefined || !parts.includes(hostIp)) return undefined;
+  const others = parts.filter((each) => each !== hostIp);
+  return others.length === 0
+    ? { gone: port, left: [] }
+    : { gone: { ...port, hostIp }, left: others.map((each) => ({ ...port, hostIp: each })) };
 }
 
 function publisher(

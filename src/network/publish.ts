@@ -15,7 +15,7 @@ import { readHostSysctl } from './forwarding.js';
 import { choosePort, inUse } from './port-choice.js';
 import { portElements, type PortElement, selfElements } from './port-elements.js';
 import { listenersFor } from './port-holders.js';
-import type { PublishRequest } from '../kernel/port-spec.js';
+import { isEveryAddress, type PublishRequest } from '../kernel/port-spec.js';
 import { shapes } from './table-shape.js';
 import { addRequests, deleteWhatIsThere, getElement, openTables } from './table.js';
 
@@ -194,8 +194,9 @@ async function findOverlapping(
       ...(families.has('inet') ? ([4] as const) : []),
       ...(families.has('inet6') ? ([6] as const) : []),
     ]) {
-      if (port.hostIp !== undefined) {
-        if ((familyOfAddress(port.hostIp) === 'inet6') !== (version === 6)) continue;
+      if (port.hostIp !== undefined && (familyOfAddress(port.hostIp) === 'inet6') !== (version === 6))
+        continue;
+      if (!isEveryAddress(port.hostIp)) {
         const everywhere: PortElement = {
           set: `publish${version}`,
           element: { key: [port.protocol, port.hostPort] },

@@ -130,6 +130,39 @@ test('warren port rm takes what warren port prints, and refuses what is no port 
   await ok('rm', '-f', 'web');
 });
 
+test('warren port tells the families that a port is published of, and takes one of them back for good', async () => {
+  await ok('network', 'create', 'six', '--subnet', 'fd91::/64');
+  await ok('network', 'create', 'both', '--ipv6');
+  await run('--name', 'six', '--network', 'six', '-p', '18310:80', ...idle);
+  assert.equal(await ok('port', 'six'), '80/tcp -> [::]:18310');
+  await run('--name', 'both', '--network', 'both', '-p', '18311:80', '-p', '0.0.0.0:18312:81', ...idle);
+  assert.equal(
+    await ok('port', 'both'),
+    '80/tcp -> 0.0.0.0:18311\n80/tcp -> [::]:18311\n81/tcp -> 0.0.0.0:18312',
+  );
+  assert.equal(
+    await ok('ps', '--filter', 'name=both', '--format', '{{.Ports}}'),
+    '0.0.0.0:18311-18312->80-81/tcp, [::]:18311->80/tcp',
+  );
+  assert.deepEqual((await inspect('both')).HostConfig.PortBindings, {
+    '80/tcp': [{ HostIp: '', HostPort: '18311' }],
+    '81/tcp': [{ HostIp: '0.0.0.0', HostPort: '18312' }],
+  });
+  assert.match(await refused('port', 'rm', 'both', '[::]:18312'), /Cannot take back port 18312/);
+  assert.equal(await ok('port', 'rm', 'both', '0.0.0.0:18311'), '80/tcp -> 0.0.0.0:18311');
+  const left = '80/tcp -> [::]:18311\n81/tcp -> 0.0.0.0:18312';
+  assert.equal(await ok('port', 'both'), left);
+  const server = await serve((await inspect('both')).State.Pid, 80, { address: '::' });
+  assert.equal(ask(outside.pid, '198.51.100.1', 18311, { patienceSec: 1 }), undefined);
+  assert.equal(ask(outside.pid, '2001:db8:1::1', 18311), 'from 2001:db8:1::2');
+  await server.end();
+  await ok('restart', '-t', '0', 'both');
+  assert.equal(await ok('port', 'both'), left);
+  assert.equal(await ok('port', 'add', 'both', '18313:82'), '82/tcp -> 0.0.0.0:18313\n82/tcp -> [::]:18313');
+  await ok('rm', '-f', 'six', 'both');
+  await ok('network', 'rm', 'six', 'both');
+});
+
 test('--dns, --dns-search and --dns-opt that are none are refused before anything is made', async () => {
   for (const [option, value] of [
     ['--dns', 'resolver'],

@@ -31,6 +31,10 @@ after(async () => {
   await cleanUp();
 });
 
+function gatewayOf({ attachments }: Awaited<ReturnType<typeof box>>): string {
+  return attachments[0]?.gateways.find((each) => !each.includes(':')) ?? '';
+}
+
 /** How many rules and sets the table has. */
 function rulesAndSets(): number {
   return oracle('nft', ['--stateless', '--terse', 'list', 'table', 'inet', 'warren']).stdout.split('\n')
@@ -155,6 +159,45 @@ test('without a port of the host, a free one of the kernel’s range is chosen; 
   );
   await assert.rejects(box(['lab'], { publish: ['7000-7001:80'] }), { code: 'ERR_PORTS_EXHAUSTED' });
   for (const each of [some, one, two]) await each[Symbol.asyncDispose]();
+});
+
+test('-p 0.0.0.0:… is every address of IPv4 and -p [::]:… of IPv6; two containers may have one each', async () => {
+  const four = await box(['lab'], { publish: ['0.0.0.0:8092:80'] });
+  const six = await box(['lab'], { publish: ['[::]:8092:80'] });
+  const servers = [
+    await serve(four.pid, 80, { address: '::' }),
+    await serve(four.pid, 80),
+    await serve(six.pid, 80, { address: '::' }),
+  ];
+  assert.equal(ask(outside.pid, '198.51.100.1', 8092), 'from 198.51.100.2');
+  assert.equal(ask(0, '127.0.0.1', 8092), `from ${gatewayOf(four)}`);
+  assert.equal(ask(outside.pid, '2001:db8:1::1', 8092), 'from 2001:db8:1::2');
+  await six[Symbol.asyncDispose]();
+  assert.equal(ask(outside.pid, '2001:db8:1::1', 8092, { patienceSec: 1 }), undefined);
+  for (const spec of ['8092:80', '0.0.0.0:8092:80', '127.0.0.1:8092:80', '198.51.100.1:8092:80'])
+    await assert.rejects(box(['lab'], { publish: [spec] }), { code: 'ERR_PORT_IN_USE' }, spec);
+  for (const spec of ['[::1]:8092:80', '[2001:db8:1::1]:8092:80']) {
+    const beside = await box(['lab'], { publish: [spec] });
+    await assert.rejects(box(['lab'], { publish: ['[::]:8092:80'] }), { code: 'ERR_PORT_IN_USE' });
+    await beside[Symbol.asyncDispose]();
+  }
+  for (const server of servers) await server.end();
+  await four[Symbol.asyncDispose]();
+  // Of processes too: one of IPv4 only, one of both.
+  const holder = await serve(0, 8093);
+  await (await box(['lab'], { publish: ['[::]:8093:80'] }))[Symbol.asyncDispose]();
+  await assert.rejects(box(['lab'], { publish: ['0.0.0.0:8093:80'] }), { code: 'ERR_PORT_IN_USE' });
+  await holder.end();
+  const both = createServer().listen({ host: '::', port: 8094, ipv6Only: false });
+  await once(both, 'listening');
+  await assert.rejects(box(['lab'], { publish: ['0.0.0.0:8094:80'] }), { code: 'ERR_PORT_IN_USE' });
+  both.close();
+  const only6 = createServer().listen({ host: '::', port: 8095, ipv6Only: true });
+  await once(only6, 'listening');
+  await (await box(['lab'], { publish: ['0.0.0.0:8095:80'] }))[Symbol.asyncDispose]();
+  only6.close();
+  // A network of the other family has nothing to offer.
+  await assert.rejects(box(['other'], { publish: ['[::]:8096:80'] }), { code: 'ERR_NETWORK_REQUEST' });
 });
 
 test('SCTP is published also where the kernel cannot tell who listens', async (t) => {

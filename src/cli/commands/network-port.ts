@@ -31,6 +31,7 @@ Connections that exist when a port is taken back go on until they end.`,
       throw invalid('ERR_USAGE', 'Cannot tell what to do', 'no container is named', 'see warren port --help');
     const network = await import('../../network/index.js');
     let ports: readonly PublishedPort[];
+    let lines: readonly string[];
     if (first === 'add' || first === 'rm') {
       const [word, ...specs] = rest;
       if (word === undefined || specs.length === 0)
@@ -40,20 +41,24 @@ Connections that exist when a port is taken back go on until they end.`,
           'a container and a port are to be named',
           'see warren port --help',
         );
-      const { user } = await containerOf(word);
+      const { id, user } = await containerOf(word);
       if (user) throw fixedPorts(word, user.network);
       const { publishContainerPorts, unpublishContainerPorts } =
         await import('../../containers/connect-network.js');
       const { stateRoot } = await import('../../state-root.js');
+      const before = network.portBindingsOf(id);
       ports =
         first === 'add'
           ? await publishContainerPorts(stateRoot(), word, specs.flatMap(network.parsePortSpec))
           : await unpublishContainerPorts(stateRoot(), word, specs.map(parseHostPort));
+      const now = network.portBindingsOf(id);
+      lines = first === 'add' ? without(now, before) : without(before, now);
     } else {
       const { id, user } = await containerOf(first);
-      ports = (user?.ports ?? network.portsOf(id)).filter(
-        (port) => rest.length === 0 || rest.some((text) => fits(port, text)),
-      );
+      const isAsked = (port: PublishedPort): boolean =>
+        rest.length === 0 || rest.some((text) => fits(port, text));
+      ports = (user?.ports ?? network.portsOf(id)).filter(isAsked);
+      lines = (user?.ports ?? network.portBindingsOf(id)).filter(isAsked).map(line);
       if (rest.length > 0 && ports.length === 0)
         throw invalid(
           'ERR_PORT_NOT_PUBLISHED',
@@ -61,7 +66,7 @@ Connections that exist when a port is taken back go on until they end.`,
           'it is not',
         );
     }
-    writeText(STDOUT, values.json === true ? `${JSON.stringify(ports)}\n` : ports.map(line).join(''));
+    writeText(STDOUT, values.json === true ? `${JSON.stringify(ports)}\n` : lines.join(''));
     return 0;
   },
 });
@@ -70,6 +75,12 @@ Connections that exist when a port is taken back go on until they end.`,
 function line({ hostIp = '0.0.0.0', hostPort, containerPort, protocol }: PublishedPort): string {
   const address = hostIp.includes(':') ? `[${hostIp}]` : hostIp;
   return `${containerPort}/${protocol} -> ${address}:${hostPort}\n`;
+}
+
+/** Those of a list that are not in the other. */
+function without(all: readonly PublishedPort[], others: readonly PublishedPort[]): string[] {
+  const there = new Set(others.map(line));
+  return all.map(line).filter((each) => !there.has(each));
 }
 
 function fits({ containerPort, protocol }: PublishedPort, text: string): boolean {
@@ -87,10 +98,8 @@ function parseHostPort(text: string): Pick<PublishedPort, 'hostIp' | 'hostPort' 
       'it is not [IP:]HOSTPORT[/PROTOCOL]',
       'write 8080, 127.0.0.1:8080 or [::1]:8080/udp: what stands behind the arrow of warren port',
     );
-  // As `warren port` writes a port that is published on every address.
-  const isEvery = hostIp === undefined || hostIp === '0.0.0.0' || hostIp === '::';
   return {
-    ...(isEvery ? {} : { hostIp: canonicalAddress(hostIp) }),
+    ...(hostIp === undefined ? {} : { hostIp: canonicalAddress(hostIp) }),
     hostPort: Number(hostPort),
     protocol: protocol.toLowerCase() as PortProtocol,
   };
