@@ -94,7 +94,9 @@ async function fail(error: unknown, argv: readonly string[]): Promise<number> {
   const style = { json: json || asksForJson(argv), debug, color: await hasColor(STDERR) };
   writeText(STDERR, formatError(error, style));
   const command = commandEntries.find(({ name }) => name === argv[0]);
-  return exitCodeFor(error, command?.exitCodes ?? 'ordinary');
+  const action = argv.slice(1).find((word) => !word.startsWith('-')) ?? '';
+  const runsCommand = command?.commandActions?.includes(action) === true;
+  return exitCodeFor(error, runsCommand ? 'container' : (command?.exitCodes ?? 'ordinary'));
 }
 
 /** `--json` may not have been parsed yet when the error is one about the options. What follows `--` is not ours. */

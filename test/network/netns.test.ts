@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { createNetwork, removeNetwork } from '../../src/network/index.js';
 import {
@@ -99,6 +99,76 @@ test('netns wire gives each namespace an address of its own; --help behind an ac
   assert.match(oracle(warrenPath, ['netns', 'wire', '--help']).stdout, /^Usage: warren netns/);
   for (const name of [...names, 'wired-d']) oracle(warrenPath, ['netns', 'rm', name]);
   oracle('ip', ['link', 'delete', 'wire1']);
+});
+
+test('netns exec ends with 127 and 126 for a command that is not there or is no program, as enter does', async () => {
+  await addNetns('named');
+  for (const how of [
+    ['netns', 'exec', 'named'],
+    ['enter', 'named', '--net'],
+  ]) {
+    const missing = cli(...how, '--', 'nosuch-command');
+    assert.equal(missing.code, 127, how.join(' '));
+    assert.match(missing.stderr, /executable file not found/);
+    assert.match(missing.stderr, /among the programs of this machine/);
+    assert.doesNotMatch(missing.stderr, /container/);
+    assert.equal(cli(...how, '--', '/proc/self/status').code, 126);
+    assert.equal(cli(...how, '--', 'sh', '-c', 'exit 3').code, 3);
+  }
+  // Where the command is not come to: neither its code, nor one for it.
+  assert.equal(cli('netns', 'exec', 'nosuch', 'true').code, 125);
+  assert.equal(cli('netns', 'rm', 'nosuch').code, 1);
+  await removeNetns('named');
+});
+
+test('netns wire that fails takes back what it made, and says what is in the way', async () => {
+  // What the kernel changes by itself, carrier and IPv6, is none of it.
+  const devices = (...where: string[]) =>
+    (JSON.parse(ip(...where, '-json', 'link').stdout) as { ifname: string; flags: string[] }[]).map(
+      ({ ifname, flags }) => [ifname, flags.includes('UP')],
+    );
+  const state = () => [
+    devices(),
+    devices('-n', 'tied'),
+    ip('-4', '-oneline', 'address').stdout,
+    ip('-n', 'tied', '-4', '-oneline', 'address').stdout,
+    ip('-n', 'tied', 'route').stdout,
+    oracle('nft', ['list', 'ruleset']).stdout,
+    readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8'),
+  ];
+  const refused = (reason: RegExp, ...args: string[]): void => {
+    const before = state();
+    const { code, stderr } = cli('netns', 'wire', '--bridge', 'wire3', '--gateway', '10.203.1.1/24', ...args);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, reason);
+    assert.deepEqual(state(), before);
+  };
+  await addNetns('tied');
+  // The name of the end inside, of the end outside, of the bridge.
+  oracle('ip', ['-n', 'tied', 'link', 'add', 'eth0', 'type', 'bridge']);
+  refused(/Cannot make the device "eth0" in the namespace.*with no IPv4 address/s, 'tied');
+  oracle('ip', ['-n', 'tied', 'link', 'delete', 'eth0']);
+  oracle('ip', ['link', 'add', 'taken0', 'type', 'veth', 'peer', 'name', 'taken1']);
+  refused(/Cannot make the device "taken0".*of that name here/s, '--host-device', 'taken0', 'tied');
+  refused(/Cannot use "taken0" as the bridge.*\(veth\), which is no bridge/s, '--bridge', 'taken0', 'tied');
+  oracle('ip', ['link', 'delete', 'taken0']);
+  // Later: the pair is there, the namespace has a way out.
+  oracle('ip', ['-n', 'tied', 'link', 'add', 'other0', 'type', 'bridge']);
+  oracle('ip', ['-n', 'tied', 'link', 'set', 'other0', 'up']);
+  oracle('ip', ['-n', 'tied', 'address', 'add', '192.0.2.1/24', 'dev', 'other0']);
+  oracle('ip', ['-n', 'tied', 'route', 'add', 'default', 'via', '192.0.2.9']);
+  refused(/default route of the namespace: it has one already, through 192\.0\.2\.9/, 'tied');
+  oracle('ip', ['-n', 'tied', 'link', 'delete', 'other0']);
+  // At the very end: a chain of another kind.
+  oracle('nft', ['add table ip warren_wire; add chain ip warren_wire postrouting']);
+  refused(/chain/, 'tied');
+  oracle('nft', ['delete', 'table', 'ip', 'warren_wire']);
+  // A bridge that others use stays as it is.
+  const wire = ['netns', 'wire', '--no-nat', '--bridge', 'wire3', '--gateway', '10.203.1.1/24', 'tied'];
+  ok(...wire);
+  refused(/"eth0" in the namespace.*with 10\.203\.1\.2\/24: it may be wired already/s, '--no-nat', 'tied');
+  await removeNetns('tied');
+  oracle('ip', ['link', 'delete', 'wire3']);
 });
 
 test('MISSION 2.5: wire: a pair, a bridge, addresses, a default route and NAT; the plan’s commands do the same', async () => {

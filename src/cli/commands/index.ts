@@ -5,6 +5,8 @@ interface CommandEntry {
   readonly summary: string;
   /** `container` where the exit code is otherwise that of a container's command. Default `ordinary`. */
   readonly exitCodes?: 'ordinary' | 'container';
+  /** Actions whose exit code is otherwise that of a command of the user's. */
+  readonly commandActions?: readonly string[];
   /** Evaluates the command's modules, which nobody else does: start-up pays for one command only. */
   readonly load: () => Promise<Command>;
 }
@@ -148,6 +150,7 @@ export const commandEntries: readonly CommandEntry[] = [
   {
     name: 'netns',
     summary: 'Named network namespaces: make, list, show, wire, run commands in them.',
+    commandActions: ['exec'],
     load: async () => (await import('./netns.js')).netnsCommand,
   },
   {

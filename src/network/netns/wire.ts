@@ -3,21 +3,26 @@
  * outside. The same list is shown as the commands that a person would type, and carried out by netlink.
  */
 import { closeSync } from 'node:fs';
-import { invalid, quote } from '../../errors.js';
+import { invalid, quote, WarrenError } from '../../errors.js';
 import {
-  addAddressRequest,
-  addLinkRequest,
-  addRouteRequest,
+  addAddress,
+  addLink,
+  addRoute,
+  addresses,
   checkInterfaceName,
+  deleteAddress,
+  deleteLink,
   link,
+  type Link,
+  links,
   NetlinkError,
-  type NetlinkRequest,
   type NetlinkSocket,
   type NetworkNamespace,
   nft,
   openNetlink,
-  setLinkRequest,
   openNetworkNamespace,
+  routes,
+  setLink,
 } from '../../netlink/index.js';
 import {
   addressNumber,
@@ -28,7 +33,7 @@ import {
   parseBlock,
   usable,
 } from '../address.js';
-import { ensureForwarding } from '../forwarding.js';
+import { ensureForwarding, setHostSysctl } from '../forwarding.js';
 
 export interface WireOptions {
   /** How `ip -n` or `nsenter` would name the namespace, for the commands shown. */
@@ -54,8 +59,11 @@ export interface WireStep {
   readonly command: string;
   /** What it is for. */
   readonly why: string;
-  readonly run: (place: WirePlace) => Promise<void>;
+  /** @returns How to take it back, where something was made. */
+  readonly run: (place: WirePlace) => Promise<Undo | undefined>;
 }
+
+type Undo = () => Promise<void>;
 
 interface WirePlace {
   readonly host: NetlinkSocket;
@@ -80,63 +88,63 @@ export function planWire(options: WireOptions): WireStep[] {
     {
       command: `ip link add ${bridgeWord} type bridge`,
       why: 'a switch, that all containers are plugged into',
-      run: onHost(addLinkRequest({ kind: 'bridge', ifname: bridge }), ['EEXIST']),
+      run: async (place) => makeBridge(place, bridge),
     },
     {
       command: `ip addr add ${gateway}/${length} dev ${bridgeWord}`,
       why: 'the host’s own place on it, which is the containers’ gateway',
       run: async (place) => {
         const { ifindex } = await link(place.host, bridge);
-        await onHost(addAddressRequest({ ifindex, local: gateway, prefixlen: length }), ['EEXIST'])(place);
+        const address = { ifindex, local: gateway, prefixlen: length };
+        const isNew = await unlessThere(addAddress(place.host, address));
+        return isNew ? async () => deleteAddress(place.host, address) : undefined;
       },
     },
     {
       command: `ip link set ${bridgeWord} up`,
       why: 'switch it on',
-      run: onHost(setLinkRequest(bridge, { up: true })),
+      run: async (place) => bringUp(place.host, bridge),
     },
     {
       command: `ip link add ${hostWord} type veth peer name ${deviceWord} netns ${there}`,
       why: 'a cable with two ends: one here, one in the namespace',
-      run: async (place) =>
-        onHost(
-          addLinkRequest({
-            kind: 'veth',
-            ifname: hostDevice,
-            peer: { ifname: device, netns: { fd: place.fd } },
-          }),
-        )(place),
+      run: async (place) => makePair(place, hostDevice, device),
     },
     {
       command: `ip link set ${hostWord} master ${bridgeWord} up`,
       why: 'plug this end into the bridge',
       run: async (place) => {
         const { ifindex } = await link(place.host, bridge);
-        await onHost(setLinkRequest(hostDevice, { master: ifindex, up: true }))(place);
+        await setLink(place.host, hostDevice, { master: ifindex, up: true });
+        return undefined;
       },
     },
     {
       command: inside('link set lo up'),
       why: 'a new namespace has its loopback down',
-      run: inThere(setLinkRequest('lo', { up: true })),
+      run: async (place) => bringUp(place.inside, 'lo'),
     },
     {
       command: inside(`addr add ${address}/${length} dev ${deviceWord}`),
       why: 'the container’s address',
       run: async (place) => {
         const { ifindex } = await link(place.inside, device);
-        await inThere(addAddressRequest({ ifindex, local: address, prefixlen: length }))(place);
+        await addAddress(place.inside, { ifindex, local: address, prefixlen: length });
+        return undefined;
       },
     },
     {
       command: inside(`link set ${deviceWord} up`),
       why: 'switch its end on',
-      run: inThere(setLinkRequest(device, { up: true })),
+      run: async ({ inside: there }) => {
+        await setLink(there, device, { up: true });
+        return undefined;
+      },
     },
     {
       command: inside(`route add default via ${gateway}`),
       why: 'everything else goes to the bridge, and to the host’s routing table',
-      run: inThere(addRouteRequest({ dst: 'default', gateway, protocol: 'boot' })),
+      run: async (place) => addDefaultRoute(place, gateway),
     },
   ];
   return nat ? [...steps, ...natSteps(bridge, subnet)] : steps;
@@ -159,7 +167,10 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
     {
       command: 'sysctl -w net.ipv4.ip_forward=1',
       why: 'the host passes on packets that are not for itself',
-      run: async () => void ensureForwarding(new Set(['inet'])),
+      run: async () => {
+        const [change] = ensureForwarding(new Set(['inet']));
+        return change && (async () => void setHostSysctl('net/ipv4/ip_forward', change.from));
+      },
     },
     {
       command: `nft ${shellWord(ruleset)}`,
@@ -171,7 +182,7 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
             if (error instanceof NetlinkError && error.errno === 'ENOENT') return [];
             throw error;
           });
-          if (rules.some((each) => each.comment === comment)) return;
+          if (rules.some((each) => each.comment === comment)) return undefined;
           await nft.commit(socket, [
             nft.addTable(name),
             nft.addChain({
@@ -192,6 +203,7 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
               ],
             }),
           ]);
+          return undefined;
         } finally {
           socket.close();
         }
@@ -200,38 +212,114 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
   ];
 }
 
-/** Carries out the steps in their order. */
+/**
+ * Carries out the steps in their order, all or none: those before one that fails are taken back.
+ *
+ * @throws {WarrenError} `ERR_WIRE` where something that is there already is in the way, `ERR_NETLINK`, `ERR_HOST_SYSCTL`;
+ *   `AggregateError` with what could not be taken back.
+ */
 export async function carryOutWire(steps: readonly WireStep[], namespace: NetworkNamespace): Promise<void> {
   const fd = openNetworkNamespace(namespace);
   const sockets: NetlinkSocket[] = [];
+  const undos: Undo[] = [];
   try {
     const host = openNetlink('route');
     sockets.push(host);
     const inside = openNetlink('route', { namespace: { fd } });
     sockets.push(inside);
-    for (const { run } of steps) await run({ host, inside, fd });
+    for (const { run } of steps) {
+      const undo = await run({ host, inside, fd });
+      if (undo) undos.push(undo);
+    }
+  } catch (error) {
+    const left: unknown[] = [];
+    for (const undo of undos.reverse()) await undo().catch((each: unknown) => left.push(each));
+    if (left.length > 0) throw new AggregateError([error, ...left], (error as Error).message);
+    throw error;
   } finally {
     for (const socket of sockets) socket.close();
     if (!('fd' in namespace)) closeSync(fd);
   }
 }
 
-type Run = WireStep['run'];
-
-function onHost(request: NetlinkRequest, may: readonly string[] = []): Run {
-  return async ({ host }) => tolerate(host.request(request), may);
+async function makeBridge({ host }: WirePlace, name: string): Promise<Undo | undefined> {
+  if (await unlessThere(addLink(host, { kind: 'bridge', ifname: name })))
+    return async () => deleteLink(host, name);
+  const { linkinfo } = await link(host, name);
+  if (linkinfo?.info_kind === 'bridge') return undefined;
+  throw inTheWay(
+    `Cannot use ${quote(name)} as the bridge`,
+    `there is a device of that name${linkinfo?.info_kind === undefined ? '' : ` (${linkinfo.info_kind})`}, which is no bridge`,
+    'take another --bridge, with a --gateway of its own',
+  );
 }
 
-function inThere(request: NetlinkRequest): Run {
-  return async ({ inside }) => inside.request(request);
+async function bringUp(socket: NetlinkSocket, name: string): Promise<Undo | undefined> {
+  const { flags, ifindex } = await link(socket, name);
+  if (flags.includes('UP')) return undefined;
+  const before = (await addresses(socket, { ifindex, family: 'inet' })).map(({ local }) => local);
+  await setLink(socket, name, { up: true });
+  return async () => {
+    await setLink(socket, name, { up: false });
+    // The kernel gives a loopback 127.0.0.1 when it comes up, and leaves it there.
+    for (const { local = '', prefixlen } of await addresses(socket, { ifindex, family: 'inet' }))
+      if (!before.includes(local)) await deleteAddress(socket, { ifindex, local, prefixlen });
+  };
 }
 
-async function tolerate(done: Promise<void>, may: readonly string[]): Promise<void> {
-  try {
-    await done;
-  } catch (error) {
-    if (!(error instanceof NetlinkError && may.includes(error.errno ?? ''))) throw error;
+/** The kernel says EEXIST of either end. */
+async function makePair({ host, inside, fd }: WirePlace, outer: string, inner: string): Promise<Undo> {
+  const isNew = await unlessThere(
+    addLink(host, { kind: 'veth', ifname: outer, peer: { ifname: inner, netns: { fd } } }),
+  );
+  if (isNew) return async () => deleteLink(host, outer);
+  const there = await find(inside, inner);
+  if (there) {
+    const own = (await addresses(inside, { ifindex: there.ifindex, family: 'inet' })).map(
+      ({ local, prefixlen }) => `${local}/${prefixlen}`,
+    );
+    throw inTheWay(
+      `Cannot make the device ${quote(inner)} in the namespace`,
+      `it has one of that name already, with ${own.join(', ') || 'no IPv4 address'}: it may be wired already`,
+      'take another --device and --host-device, or delete that one first',
+    );
   }
+  throw inTheWay(
+    `Cannot make the device ${quote(outer)}`,
+    'there is one of that name here already',
+    'take another --host-device, or delete that one first: warren veth shows where it leads',
+  );
+}
+
+async function addDefaultRoute({ inside }: WirePlace, gateway: string): Promise<undefined> {
+  if (await unlessThere(addRoute(inside, { dst: 'default', gateway, protocol: 'boot' }))) return;
+  const there = (await routes(inside, { table: 'main', family: 'inet' })).find(
+    ({ dst }) => dst === 'default',
+  );
+  throw inTheWay(
+    'Cannot make the gateway the default route of the namespace',
+    `it has one already${there?.gateway === undefined ? '' : `, through ${there.gateway}`}`,
+    'delete that one first, and wire again',
+  );
+}
+
+async function find(socket: NetlinkSocket, name: string): Promise<Link | undefined> {
+  return (await links(socket)).find(({ ifname }) => ifname === name);
+}
+
+/** @returns False: it is there already. */
+async function unlessThere(made: Promise<unknown>): Promise<boolean> {
+  try {
+    await made;
+    return true;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errno === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function inTheWay(what: string, why: string, fix: string): WarrenError {
+  return new WarrenError('ERR_WIRE', what, { kind: 'already-exists', why, fix });
 }
 
 function readAddresses({ gateway: given = '10.200.1.1/24', address: wanted, taken }: WireOptions) {

@@ -16,17 +16,24 @@ export interface JoinedNamespace {
   readonly path: string;
 }
 
+/** What was to be entered. */
+export interface Entered {
+  readonly what: string;
+  readonly joined: readonly JoinedNamespace[];
+  /** Another root is entered than that of the mount namespace. */
+  readonly hasOwnRoot: boolean;
+}
+
 /** The error with what is known of the namespaces, where it is a refusal to join them; else as it is. */
-export async function explainDenied(
-  error: unknown,
-  what: string,
-  joined: readonly JoinedNamespace[],
-): Promise<unknown> {
+export async function explainDenied(error: unknown, { what, joined, hasOwnRoot }: Entered): Promise<unknown> {
   if (!(error instanceof WarrenError)) return error;
-  if (error.code === 'ERR_COMMAND_NOT_FOUND' && joined.some(({ kind }) => kind === 'mnt')) {
+  if (error.code === 'ERR_COMMAND_NOT_FOUND') {
+    const isElsewhere = hasOwnRoot || joined.some(({ kind }) => kind === 'mnt');
     return new WarrenError(error.code, error.message, {
       kind: error.kind,
-      fix: 'it is looked for in the root that is entered; bring the programs of this machine: --tools',
+      fix: isElsewhere
+        ? 'it is looked for in the root that is entered; bring the programs of this machine: --tools'
+        : 'it is looked for among the programs of this machine: the mount namespace stays the caller’s',
       syscall: error.syscall,
       errno: error.errno,
       cause: error,

@@ -38,7 +38,7 @@ export async function enter(
         ...(held ? { target: held.pidfd } : {}),
       });
     } catch (error) {
-      throw await explainDenied(error, what, joined);
+      throw await explainDenied(error, { what, joined, hasOwnRoot: options.root !== undefined });
     }
   });
 }
