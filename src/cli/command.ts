@@ -19,9 +19,14 @@ export interface Command<T extends OptionTable = OptionTable> {
   readonly stopAtOperand?: boolean;
   /** For completion: what an operand may be. */
   readonly operands?: readonly string[];
+  /** For completion: names of what there is that an operand may be; by its action where only some take them. */
+  readonly names?: readonly CompletedNames[] | Readonly<Record<string, readonly CompletedNames[]>>;
   /** @returns The exit code. */
   run(parsed: ParsedOptions<T>, context: CommandContext): Promise<number>;
 }
+
+/** What is kept by name: where the shell finds it is known to completion.ts. */
+export type CompletedNames = 'network' | 'container' | 'netns' | 'device';
 
 /** Keeps the types of the option table, which an annotation `: Command` would widen. */
 export function defineCommand<const T extends OptionTable>(command: Command<T>): Command<T> {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { Command } from './command.js';
 import { commandEntries } from './commands/index.js';
@@ -49,6 +52,33 @@ test('bash completes --opt=value, which it hands over as three words, and --plan
   assert.deepEqual(complete(['warren', 'run', '--plan', '=', 'j']), ['json']);
   assert.deepEqual(complete(['warren', 'run', '--plan', '=']), ['text', 'json']);
   assert.deepEqual(complete(['warren', 'run', '--plan', '--cap-a']), ['--cap-add']);
+});
+
+test('bash completes the names of networks, containers, network namespaces and devices', (t) => {
+  const state = mkdtempSync(join(tmpdir(), 'warren-complete-'));
+  const before = process.env['WARREN_STATE'];
+  process.env['WARREN_STATE'] = state;
+  t.after(() => {
+    if (before === undefined) delete process.env['WARREN_STATE'];
+    else process.env['WARREN_STATE'] = before;
+    rmSync(state, { recursive: true });
+  });
+  // Nothing has been made yet.
+  assert.deepEqual(complete(['warren', 'network', 'rm', '']), ['']);
+  for (const name of ['networks/lab', 'networks/lab6', 'names/web'])
+    mkdirSync(join(state, name), { recursive: true });
+  writeFileSync(join(state, 'networks/lock'), '');
+  assert.deepEqual(complete(['warren', 'network', 'rm', 'l']).sort(), ['lab', 'lab6']);
+  assert.deepEqual(complete(['warren', 'network', 'connect', 'lab', 'w']), ['web']);
+  assert.deepEqual(complete(['warren', 'network', 'r']), ['rm']);
+  assert.deepEqual(complete(['warren', 'network', 'create', '']), ['']);
+  assert.deepEqual(complete(['warren', 'network', 'create', '--sub']), ['--subnet']);
+  assert.deepEqual(complete(['warren', 'port', 'w']), ['web']);
+  assert.deepEqual(complete(['warren', 'port', 'a']), ['add']);
+  assert.deepEqual(complete(['warren', 'port', 'add', 'w']), ['web']);
+  assert.deepEqual(complete(['warren', 'netns', 'show', 'w']), ['web']);
+  assert.deepEqual(complete(['warren', 'netns', 'w']), ['wire']);
+  assert.deepEqual(complete(['warren', 'veth', 'l']), ['lo']);
 });
 
 test('bash completes commands after --', () => {

@@ -1,12 +1,12 @@
 import { capabilityNames } from '../kernel/capabilities.js';
 import { signalNumbers } from '../kernel/signals.js';
-import type { Command } from './command.js';
+import type { Command, CompletedNames } from './command.js';
 import type { Completion, OptionSpec } from './options.js';
 
 export const completionShells = ['bash', 'zsh', 'fish'] as const;
 export type CompletionShell = (typeof completionShells)[number];
 
-/** The script for one shell: all of it is known beforehand, so completing starts no Node. */
+/** The script for one shell. Options are known beforehand, and names are those of files: completing starts no Node. */
 export function completionScript(shell: CompletionShell, commands: readonly Command[]): string {
   switch (shell) {
     case 'bash':
@@ -51,6 +51,23 @@ function takesNextWord(spec: OptionSpec): boolean {
 // ── bash ──
 
 const bashHead = `# Completion of warren for bash; in zsh after bashcompinit.
+_warren_names() {
+  local state=\${WARREN_STATE:-} kind file
+  if [[ -z $state ]]; then
+    if ((EUID == 0)); then state=/var/lib/warren; else state=\${XDG_DATA_HOME:-$HOME/.local/share}/warren; fi
+  fi
+  for kind in "$@"; do
+    case $kind in
+      network) command find "$state/networks" -mindepth 1 -maxdepth 1 -type d ;;
+      container) command find "$state/names" -mindepth 1 -maxdepth 1 ;;
+      netns) command find /run/netns -mindepth 1 -maxdepth 1 ;;
+      device) command find /sys/class/net -mindepth 1 -maxdepth 1 -type l ;;
+    esac 2>/dev/null | while IFS= read -r file; do
+      # What bash would have to quote is typed by hand.
+      [[ \${file##*/} == *[!A-Za-z0-9_.@-]* ]] || echo "\${file##*/}"
+    done
+  done
+}
 _warren() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]} equals=0 i
   COMPREPLY=()
@@ -89,11 +106,29 @@ function bashScript(commands: readonly Command[]): string {
     lines.push(
       '      esac',
       `      COMPREPLY=($(compgen -W '${[...names, '--help', ...(command.operands ?? [])].join(' ')}' -- "$word"))`,
+      ...bashNames(command),
       '      ;;',
     );
   }
   lines.push('  esac', '}', 'complete -F _warren warren ./warren', '');
   return lines.join('\n');
+}
+
+/** Behind an action the actions are offered no more, but what it takes. */
+function bashNames({ names = [], operands = [] }: Command): string[] {
+  const reply = (kinds: readonly CompletedNames[]): string =>
+    `COMPREPLY+=($(compgen -W "$(_warren_names ${kinds.join(' ')})" -- "$word"))`;
+  if (isList(names)) return names.length === 0 ? [] : [`      [[ $word == -* ]] || ${reply(names)}`];
+  return [
+    '      if ((COMP_CWORD > 2)) && [[ $word != -* ]]; then case ${COMP_WORDS[2]} in',
+    ...Object.entries(names).map(([action, kinds]) => `        ${action}) COMPREPLY=(); ${reply(kinds)} ;;`),
+    `        ${operands.filter((each) => !(each in names)).join('|')}) COMPREPLY=() ;;`,
+    '      esac; fi',
+  ];
+}
+
+function isList(names: NonNullable<Command['names']>): names is readonly CompletedNames[] {
+  return Array.isArray(names);
 }
 
 /** For a value without anything to offer: nothing, rather than the names of options. */

@@ -40,11 +40,7 @@ async function blocksOfNftables(device: string): Promise<FirewallBlock[]> {
       for (const rule of rules)
         texts.set(rule.chain, [...(texts.get(rule.chain) ?? []), nft.ruleText(rule, { sets: new Map() })]);
       if (lets(texts, name, device, /\baccept$/, /\b(?:jump|goto) (\S+)/)) continue;
-      const what = dropOf(
-        texts.get(name) ?? [],
-        policy === 'drop',
-        /^(?:counter (?:packets \d+ bytes \d+ )?|log \S* ?)*(?:drop|reject\b.*)$/,
-      );
+      const what = dropOf(texts, name, policy === 'drop', nftWords);
       if (what === undefined) continue;
       const owner = ownerOf(
         table,
@@ -76,7 +72,7 @@ export function blocksOfLegacy(tables: readonly LegacyTable[], device: string): 
       const texts = new Map(chains.map(({ name, rules }) => [name, rules.map(({ text }) => text)]));
       const forward = chains.find(({ name }) => name === 'FORWARD');
       if (!forward || lets(texts, 'FORWARD', device, /-j ACCEPT$/, /-[jg] (\S+)/)) return [];
-      const what = dropOf(texts.get('FORWARD') ?? [], forward.policy === 'DROP', /^-j (?:DROP|REJECT\b.*)$/);
+      const what = dropOf(texts, 'FORWARD', forward.policy === 'DROP', legacyWords);
       if (what === undefined) return [];
       const owner = ownerOf('filter', new Set(chains.map(({ name }) => name)));
       const known = owner === 'nftables' ? 'iptables' : owner;
@@ -110,10 +106,68 @@ function lets(
   });
 }
 
-function dropOf(texts: readonly string[], isPolicy: boolean, drops: RegExp): string | undefined {
-  const rule = texts.find((text) => drops.test(text));
-  if (rule !== undefined) return `its rule ${quote(rule)}`;
-  return isPolicy ? 'its policy is drop' : undefined;
+/** How the rules read that hold for every packet. */
+interface Verdicts {
+  /** What stands before a verdict and decides nothing. */
+  readonly passing: RegExp;
+  readonly drops: RegExp;
+  readonly accepts: RegExp;
+  readonly returns: RegExp;
+  /** With the chain's name. */
+  readonly jumps: RegExp;
+  readonly gotos: RegExp;
+}
+
+const nftWords: Verdicts = {
+  passing:
+    /^(?:counter(?: packets \d+ bytes \d+)? |log (?:(?:prefix "[^"]*"|(?:group|snaplen|queue-threshold|level|flags(?: ip| tcp)?) \S+) )*)+/,
+  drops: /^(?:drop$|reject\b)/,
+  accepts: /^accept$/,
+  returns: /^return$/,
+  jumps: /^jump (\S+)$/,
+  gotos: /^goto (\S+)$/,
+};
+
+const legacyWords: Verdicts = {
+  passing: /^(?!)/,
+  drops: /^-j (?:DROP$|REJECT\b)/,
+  accepts: /^-j ACCEPT$/,
+  returns: /^-j RETURN$/,
+  jumps: /^-j (\S+)$/,
+  gotos: /^-g (\S+)$/,
+};
+
+function dropOf(
+  texts: ReadonlyMap<string, readonly string[]>,
+  chain: string,
+  isPolicy: boolean,
+  words: Verdicts,
+): string | undefined {
+  const end = endOf(texts, chain, words);
+  if (end === undefined) return isPolicy ? 'its policy is drop' : undefined;
+  if (end === 'accept') return undefined;
+  return `${end.chain === chain ? 'its rule' : `by chain ${end.chain}, the rule`} ${quote(end.rule)}`;
+}
+
+/** Where a packet ends that no rule with a condition has taken. @returns Undefined: behind the chain's last rule. */
+function endOf(
+  texts: ReadonlyMap<string, readonly string[]>,
+  chain: string,
+  words: Verdicts,
+): { readonly chain: string; readonly rule: string } | 'accept' | undefined {
+  for (const rule of texts.get(chain) ?? []) {
+    const verdict = rule.replace(words.passing, '');
+    if (words.drops.test(verdict)) return { chain, rule };
+    if (words.accepts.test(verdict)) return 'accept';
+    if (words.returns.test(verdict)) return undefined;
+    const next = words.gotos.exec(verdict)?.[1];
+    // The kernel takes no ruleset whose jumps go in a circle.
+    if (next !== undefined) return endOf(texts, next, words);
+    const target = words.jumps.exec(verdict)?.[1];
+    const end = target === undefined ? undefined : endOf(texts, target, words);
+    if (end !== undefined) return end;
+  }
+  return undefined;
 }
 
 function ownerOf(table: string, chains: ReadonlySet<string>): FirewallBlock['owner'] {

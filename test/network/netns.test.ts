@@ -335,6 +335,122 @@ test('warren network: made, listed, inspected in docker’s shape, removed', asy
   assert.equal(cli('network', 'crate', 'x').code, 2);
 });
 
+test('a firewall is found whose rule logs before it drops, or is in a chain that every packet comes to', async () => {
+  const table = (rules: string): void => {
+    oracle('nft', ['-f', '-'], {
+      input: `table ip strict { chain last { drop; }; chain pass { ${rules}; }; }`,
+    });
+    oracle('nft', ['add', 'chain', 'ip', 'strict', 'entry', '{ type filter hook forward priority 0; }']);
+    oracle('nft', ['add', 'rule', 'ip', 'strict', 'entry', 'jump', 'pass']);
+  };
+  const found = (): string => {
+    const { stderr, code } = cli('network', 'create', 'lab', '-o', 'bridge=br-lab');
+    assert.equal(code, 0, stderr);
+    return stderr;
+  };
+  for (const [rules, says] of [
+    ['counter log prefix "no way " level info drop', /by chain pass, the rule ".*drop"/],
+    ['ct state established accept; jump last', /by chain last, the rule "drop"/],
+    ['goto last', /by chain last, the rule "drop"/],
+    ['return; drop', undefined],
+    ['accept; drop', undefined],
+    ['tcp dport 1 drop', undefined],
+  ] as const) {
+    table(rules);
+    const stderr = found();
+    if (says === undefined) assert.equal(stderr, '', rules);
+    else {
+      assert.match(stderr, says);
+      assert.match(stderr, /table ip strict, chain entry/);
+      // The remedy, as it is printed.
+      oracle('sh', ['-ec', /fix: (.*)/.exec(stderr)?.[1] ?? '']);
+      ok('network', 'rm', 'lab');
+      assert.equal(found(), '', rules);
+    }
+    ok('network', 'rm', 'lab');
+    oracle('nft', ['delete', 'table', 'ip', 'strict']);
+  }
+});
+
+test('warren netns wire that is interrupted takes back its steps, or has done all, and ends by the signal', async () => {
+  const state = (): string =>
+    [ip('-br', 'link'), ip('-n', 'cut', '-br', 'addr'), ip('-n', 'cut', 'route')]
+      .map(({ stdout }) => stdout)
+      .join();
+  ok('netns', 'add', 'cut');
+  const before = state().replace(/@if\d+/g, '');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // When its first step is seen, it is in the middle.
+    const monitor = spawn('ip', ['monitor', 'link'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(warrenPath, ['netns', 'wire', 'cut'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    monitor.stdout.on('data', (data: Buffer) => {
+      if (data.includes('wire0')) child.kill(signal);
+    });
+    let stderr = '';
+    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+    const [code, by] = (await once(child, 'close')) as [number | null, string | null];
+    monitor.kill();
+    await once(monitor, 'close');
+    // It was faster than the signal.
+    const isDone = code === 0 || ip('-n', 'cut', 'route').stdout.includes('default');
+    if (code !== 0) assert.equal(by, signal, stderr);
+    assert.doesNotMatch(stderr, /^\s+at /m);
+    if (isDone) {
+      assert.match(state(), /10\.200\.1\.2/);
+      for (const args of [
+        ['-n', 'cut', 'link', 'del', 'eth0'],
+        ['link', 'del', 'wire0'],
+        ['-n', 'cut', 'link', 'set', 'lo', 'down'],
+      ])
+        oracle('ip', args);
+      ip('-n', 'cut', 'addr', 'flush', 'dev', 'lo');
+      oracle('nft', ['delete', 'table', 'ip', 'warren_wire'], { allowFailure: true });
+    } else assert.equal(state().replace(/@if\d+/g, ''), before);
+  }
+  ok('netns', 'rm', 'cut');
+});
+
+test('a wiring that is cancelled between two steps takes back those before', async () => {
+  ok('netns', 'add', 'cut');
+  const links = ip('-br', 'link').stdout;
+  const controller = new AbortController();
+  const steps = planWire({ shownAs: { name: 'cut' }, hostDevice: 'wirecut', nat: false });
+  const giveUp = async (): Promise<undefined> => {
+    controller.abort();
+    return Promise.resolve(undefined);
+  };
+  const half = steps.map((step, at) => (at === 4 ? { ...step, run: giveUp } : step));
+  await assert.rejects(carryOutWire(half, { path: '/run/netns/cut' }, controller), { kind: 'cancelled' });
+  assert.equal(ip('-br', 'link').stdout, links);
+  assert.equal(ip('-n', 'cut', '-br', 'link').stdout.trim().split('\n').length, 1);
+  ok('netns', 'rm', 'cut');
+});
+
+test('two at once: wirings get addresses of their own; of two who remove a name, one is told that it is gone', async () => {
+  const names = ['one', 'two', 'three'];
+  ok('netns', 'add', ...names);
+  const both = async (...all: string[][]): Promise<{ code: number | null; stderr: string }[]> =>
+    Promise.all(
+      all.map(async (args) => {
+        const child = spawn(warrenPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+        let stderr = '';
+        child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+        const [code] = (await once(child, 'close')) as [number | null];
+        return { code, stderr };
+      }),
+    );
+  for (const { code, stderr } of await both(...names.map((name) => ['netns', 'wire', '--no-nat', name])))
+    assert.equal(code, 0, stderr);
+  const got = names.map((name) => /10\.200\.1\.\d+/.exec(ip('-n', name, '-br', 'addr').stdout)?.[0]);
+  assert.deepEqual(got.sort(), ['10.200.1.2', '10.200.1.3', '10.200.1.4']);
+  ok('netns', 'rm', 'two', 'three');
+  const ends = await both(['netns', 'rm', 'one'], ['netns', 'rm', 'one'], ['netns', 'rm', 'one']);
+  assert.equal(ends.filter(({ code }) => code === 0).length, 1);
+  for (const { code, stderr } of ends)
+    if (code !== 0) assert.match(stderr, /Cannot find the network namespace "one"/);
+  oracle('ip', ['link', 'del', 'wire0']);
+});
+
 test('a firewall that drops what is forwarded is found, with the rule and what to do', async () => {
   oracle('iptables-nft', ['-N', 'DOCKER-USER']);
   oracle('iptables-nft', ['-A', 'FORWARD', '-j', 'DOCKER-USER']);

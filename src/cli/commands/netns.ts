@@ -4,6 +4,7 @@ import { didYouMean } from '../../kernel/nearest.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { parseOptions, type OptionValues } from '../options.js';
 import { STDOUT, writeText } from '../output.js';
+import { unbroken } from '../unbroken.js';
 
 const actions = [
   'add',
@@ -73,6 +74,14 @@ export const netnsCommand = defineCommand({
   ],
   options,
   operands: actions,
+  names: {
+    rm: ['netns'],
+    exec: ['netns', 'container'],
+    pids: ['netns'],
+    show: ['netns', 'container'],
+    peer: ['netns', 'container'],
+    wire: ['netns', 'container'],
+  },
   // What follows `exec TARGET` is the command's, as it is for ip-netns(8).
   stopAtOperand: true,
   notes: `
@@ -107,18 +116,23 @@ type Handler = (words: readonly string[], values: Values, context: CommandContex
 const handlers: Readonly<Record<Action, Handler>> = {
   async add(words, { up }) {
     const { addNetns } = await netns();
-    for (const name of expect('add', words, 1, Infinity, 'NAME'))
-      await addNetns(name, { loopback: up ?? false });
+    const names = expect('add', words, 1, Infinity, 'NAME');
+    await unbroken(async (signal) => {
+      for (const name of names) if (!signal.aborted) await addNetns(name, { loopback: up ?? false });
+    });
     return 0;
   },
 
   async rm(words) {
     const { removeNetns } = await netns();
     const { eachOf } = await import('./each-container.js');
-    return eachOf(expect('rm', words, 1, Infinity, 'NAME'), async (name) => {
-      await removeNetns(name);
-      return undefined;
-    });
+    const names = expect('rm', words, 1, Infinity, 'NAME');
+    return unbroken(async () =>
+      eachOf(names, async (name) => {
+        await removeNetns(name);
+        return undefined;
+      }),
+    );
   },
 
   async ls(words, { json, quiet }) {
@@ -200,7 +214,7 @@ const handlers: Readonly<Record<Action, Handler>> = {
   async attach(words) {
     const [name = '', pid = ''] = expect('attach', words, 2, 2, 'NAME PID');
     const { attachNetns } = await netns();
-    await attachNetns(name, parsePid(pid));
+    await unbroken(async () => attachNetns(name, parsePid(pid)));
     return 0;
   },
 
@@ -259,44 +273,56 @@ const handlers: Readonly<Record<Action, Handler>> = {
 
   async wire(words, values) {
     const [target = ''] = expect('wire', words, 1, 1, 'TARGET');
-    const { carryOutWire, netnsNames, planWire } = await netns();
-    const { addressesIn, findNetnsView, openView, readNetnsViews } = await import('../netns/places.js');
-    const views = await readNetnsViews();
-    const view = await findNetnsView(target, views);
-    const { inode, place } = view;
-    const path = place && 'path' in place ? place.path : undefined;
-    if (values.plan === true && path === undefined) {
-      throw invalid(
-        'ERR_WIRE',
-        `Cannot write commands for ${quote(target)}`,
-        'only a socket keeps it: there is no file that ip(8) and nsenter(1) could enter it by',
-        'leave out --plan',
-      );
-    }
-    const { bridge, gateway, address, device, 'host-device': hostDevice, 'no-nat': noNat } = values;
-    const steps = planWire({
-      shownAs: netnsNames().includes(target) ? { name: target } : { path: path ?? '' },
-      hostDevice: hostDevice ?? `wire${inode}`.slice(0, 15),
-      nat: noNat !== true,
-      ...(address === undefined ? { taken: await addressesIn(views) } : {}),
-      ...(bridge === undefined ? {} : { bridge }),
-      ...(gateway === undefined ? {} : { gateway }),
-      ...(address === undefined ? {} : { address }),
-      ...(device === undefined ? {} : { device }),
-    });
     if (values.plan === true) {
+      const { steps } = await planFor(target, values);
       writeText(STDOUT, steps.map(({ command, why }) => `# ${why}\n${command}\n`).join(''));
       return 0;
     }
-    const fd = openView(view);
-    try {
-      await carryOutWire(steps, { fd });
-    } finally {
-      closeSync(fd);
-    }
+    const { carryOutWire, withWireLock } = await netns();
+    const { openView } = await import('../netns/places.js');
+    await unbroken(async (signal) =>
+      withWireLock(async () => {
+        const { steps, view } = await planFor(target, values);
+        const fd = openView(view);
+        try {
+          await carryOutWire(steps, { fd }, { signal });
+        } finally {
+          closeSync(fd);
+        }
+      }),
+    );
     return 0;
   },
 };
+
+async function planFor(target: string, values: Values) {
+  const { netnsNames, planWire } = await netns();
+  const { addressesIn, findNetnsView, readNetnsViews } = await import('../netns/places.js');
+  const views = await readNetnsViews();
+  const view = await findNetnsView(target, views);
+  const { inode, place } = view;
+  const path = place && 'path' in place ? place.path : undefined;
+  if (values.plan === true && path === undefined) {
+    throw invalid(
+      'ERR_WIRE',
+      `Cannot write commands for ${quote(target)}`,
+      'only a socket keeps it: there is no file that ip(8) and nsenter(1) could enter it by',
+      'leave out --plan',
+    );
+  }
+  const { bridge, gateway, address, device, 'host-device': hostDevice, 'no-nat': noNat } = values;
+  const steps = planWire({
+    shownAs: netnsNames().includes(target) ? { name: target } : { path: path ?? '' },
+    hostDevice: hostDevice ?? `wire${inode}`.slice(0, 15),
+    nat: noNat !== true,
+    ...(address === undefined ? { taken: await addressesIn(views) } : {}),
+    ...(bridge === undefined ? {} : { bridge }),
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(address === undefined ? {} : { address }),
+    ...(device === undefined ? {} : { device }),
+  });
+  return { steps, view };
+}
 
 async function netns() {
   return import('../../network/netns/index.js');

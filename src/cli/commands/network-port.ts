@@ -5,6 +5,7 @@ import type { PortProtocol, PublishedPort } from '../../network/endpoint.js';
 import { canonicalAddress } from '../../kernel/ip-address.js';
 import { defineCommand } from '../command.js';
 import { STDOUT, writeText } from '../output.js';
+import { unbroken } from '../unbroken.js';
 
 /** `warren port CONTAINER`, `warren port add|rm CONTAINER PORT…`. */
 export const portCommand = defineCommand({
@@ -16,6 +17,8 @@ export const portCommand = defineCommand({
     'rm CONTAINER [IP:]HOSTPORT[/PROTOCOL]…',
   ],
   options: { json: { kind: 'flag', help: 'print one JSON array', group: 'Options' } },
+  operands: ['add', 'rm'],
+  names: ['container'],
   notes: `
 SPEC is that of run's -p: [IP:]HOST:CONTAINER[/tcp|udp|sctp], ranges, or CONTAINER alone for a free port. What is added and
 taken back is so at the next starts too.
@@ -47,10 +50,11 @@ Connections that exist when a port is taken back go on until they end.`,
         await import('../../containers/connect-network.js');
       const { stateRoot } = await import('../../state-root.js');
       const before = network.portBindingsOf(id);
-      ports =
+      ports = await unbroken(async () =>
         first === 'add'
-          ? await publishContainerPorts(stateRoot(), word, specs.flatMap(network.parsePortSpec))
-          : await unpublishContainerPorts(stateRoot(), word, specs.map(parseHostPort));
+          ? publishContainerPorts(stateRoot(), word, specs.flatMap(network.parsePortSpec))
+          : unpublishContainerPorts(stateRoot(), word, specs.map(parseHostPort)),
+      );
       const now = network.portBindingsOf(id);
       lines = first === 'add' ? without(now, before) : without(before, now);
     } else {

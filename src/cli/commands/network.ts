@@ -3,6 +3,7 @@ import { didYouMean } from '../../kernel/nearest.js';
 import { defineCommand } from '../command.js';
 import type { OptionValues } from '../options.js';
 import { STDERR, STDOUT, writeText } from '../output.js';
+import { unbroken } from '../unbroken.js';
 
 const actions = ['create', 'ls', 'inspect', 'rm', 'prune', 'connect', 'disconnect'] as const;
 type Action = (typeof actions)[number];
@@ -72,6 +73,12 @@ export const networkCommand = defineCommand({
   ],
   options,
   operands: actions,
+  names: {
+    inspect: ['network'],
+    rm: ['network'],
+    connect: ['network', 'container'],
+    disconnect: ['network', 'container'],
+  },
   notes: `
 bridge   a bridge on this machine; networks do not reach each other, and only published ports are reached from outside
 routed   no bridge but a route for each container: not limited to the 1,023 ports of a bridge
@@ -93,7 +100,8 @@ firewall drops of a new network is told on standard error, with the rule and wha
         (action === undefined ? undefined : didYouMean(action, actions)) ?? 'see warren network --help',
       );
     }
-    return handlers[action as Action](words, values);
+    const act = async () => handlers[action as Action](words, values);
+    return action === 'ls' || action === 'inspect' ? act() : unbroken(act);
   },
 });
 

@@ -8,6 +8,7 @@ export const vethCommand = defineCommand({
   summary: 'Say where the other end of a veth is: in which container, process or namespace.',
   usage: ['[OPTIONS] [IFACE…]'],
   options: { json: { kind: 'flag', help: 'print one JSON array', group: 'Options' } },
+  names: ['device'],
   notes: `
 Without a name, of every veth here. The end is found by the number that this namespace has for the other (link-netnsid)
 and by its index there, so names may mean anything. The other way round: warren netns peer CONTAINER.`,

@@ -14,3 +14,4 @@ export {
 export { type NamespacePlace, openPlace, type Peer, PeerFinder } from './peers.js';
 export { type NetnsSnapshot, readNetns, type SocketView } from './snapshot.js';
 export { carryOutWire, planWire, type WireOptions, type WireStep } from './wire.js';
+export { withWireLock } from './wire-lock.js';

@@ -1,5 +1,14 @@
 /** Network namespaces with names: bind mounts below /run/netns, as ip-netns(8) makes them and knows them. */
-import { closeSync, constants, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { invalid, quote, WarrenError } from '../../errors.js';
 import { setLink, openNetlink } from '../../netlink/index.js';
 import { call, type Call, type CallOptions, slot } from '../../plan/call.js';
@@ -127,9 +136,13 @@ const ATTRIBUTES_BYTES = 32;
 export async function removeNetns(name: string): Promise<void> {
   const path = netnsPath(name);
   if (!netnsNames().includes(name)) throw netnsNotFound(name);
-  // EINVAL: a file that nothing is mounted on, of which the name is all there is.
-  await runCalls('remove', name, [call('umount2', [path, c.MNT_DETACH], { may: ['EINVAL'] })]);
-  rmSync(path, { force: true });
+  // EINVAL: a file that nothing is mounted on, of which the name is all there is. ENOENT: somebody else removes it too.
+  await runCalls('remove', name, [call('umount2', [path, c.MNT_DETACH], { may: ['EINVAL', 'ENOENT'] })]);
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    throw hasCode(error, 'ENOENT') ? netnsNotFound(name) : error;
+  }
 }
 
 export function netnsNotFound(name: string): WarrenError {

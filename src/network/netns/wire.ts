@@ -213,12 +213,16 @@ function natSteps(bridge: string, subnet: string): WireStep[] {
 }
 
 /**
- * Carries out the steps in their order, all or none: those before one that fails are taken back.
+ * Carries out the steps in their order, all or none: those before one that fails, or before the signal, are taken back.
  *
- * @throws {WarrenError} `ERR_WIRE` where something that is there already is in the way, `ERR_NETLINK`, `ERR_HOST_SYSCTL`;
- *   `AggregateError` with what could not be taken back.
+ * @throws {WarrenError} `ERR_WIRE` where something that is there already is in the way, `ERR_CANCELLED`, `ERR_NETLINK`,
+ *   `ERR_HOST_SYSCTL`; `AggregateError` with what could not be taken back.
  */
-export async function carryOutWire(steps: readonly WireStep[], namespace: NetworkNamespace): Promise<void> {
+export async function carryOutWire(
+  steps: readonly WireStep[],
+  namespace: NetworkNamespace,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
   const fd = openNetworkNamespace(namespace);
   const sockets: NetlinkSocket[] = [];
   const undos: Undo[] = [];
@@ -228,6 +232,7 @@ export async function carryOutWire(steps: readonly WireStep[], namespace: Networ
     const inside = openNetlink('route', { namespace: { fd } });
     sockets.push(inside);
     for (const { run } of steps) {
+      if (signal?.aborted === true) throw cancelled();
       const undo = await run({ host, inside, fd });
       if (undo) undos.push(undo);
     }
@@ -320,6 +325,13 @@ async function unlessThere(made: Promise<unknown>): Promise<boolean> {
 
 function inTheWay(what: string, why: string, fix: string): WarrenError {
   return new WarrenError('ERR_WIRE', what, { kind: 'already-exists', why, fix });
+}
+
+function cancelled(): WarrenError {
+  return new WarrenError('ERR_CANCELLED', 'Cannot wire the namespace', {
+    kind: 'cancelled',
+    why: 'it was interrupted; what was made is taken back',
+  });
 }
 
 function readAddresses({ gateway: given = '10.200.1.1/24', address: wanted, taken }: WireOptions) {
