@@ -56,8 +56,8 @@ test('lines end as the container’s terminal ends them: in one CR LF', async ()
 });
 
 test('the terminal has the size of the caller’s, and follows it', async () => {
-  // stty(1) sets rows and columns one after the other: the first signal, which interrupts read, must not be the end.
-  const inner = `trap 'stty size' WINCH; stty size; echo ready; while :; do read -r _ && continue; [ $? -gt 128 ] || exit 0; done`;
+  // stty(1) sets rows and columns one after the other, and each signal may interrupt read, whatever it returns then.
+  const inner = `trap 'stty size' WINCH; stty size; echo ready; word=; while [ "$word" != end ]; do read -r word; done`;
   const outer = `stty rows 33 cols 111; tty; '${warrenPath}' run -it --rootfs '${rootfs}' -- sh -c "$INNER"`;
   const session = onTerminal(['sh', '-c', outer], { env: { ...process.env, INNER: inner } });
   const device = (await session.expect(/\/dev\/pts\/\d+/)).trim();
@@ -66,7 +66,7 @@ test('the terminal has the size of the caller’s, and follows it', async () => 
   // The kernel tells the foreground process group, which is Warren, of this.
   oracle('stty', ['-F', device, 'rows', '44', 'cols', '122']);
   await session.expect(/44 122/);
-  session.type('\u0004');
+  session.type('end\r');
   assert.equal(await session.end(), 0);
 });
 
