@@ -316,6 +316,84 @@ test('what cannot be published is refused before anything is there, and says why
   assert.match(asRoot.stderr, /it is for ordinary users/);
 });
 
+test('pasta publishes at IPv6 addresses, also the same port as at IPv4 ones, and beside another’s at those', async () => {
+  using user = rangedUser();
+  await using beyond = await outside();
+  assert.ok(beyond.path);
+  oracle('ip', ['address', 'add', 'fd00:99::2/64', 'dev', 'up0', 'nodad']);
+  oracle('ip', ['route', 'add', 'default', 'via', 'fd00:99::1', 'dev', 'up0']);
+  const other = createServer((socket) => socket.end('other\n')).listen(8082, '0.0.0.0');
+  await once(other, 'listening');
+  try {
+    const made = await user.warren([
+      ...['run', '-d', '--name', 'web', '--network', 'pasta', '-p', '0.0.0.0:8081:80', '-p', '[::]:8081:80'],
+      ...['-p', '[::]:8082:80', '-p', '[::1]:8083:80', '--', 'sh', '-c'],
+      serve('hello').replaceAll("('0.0.0.0', 80)", "('::', 80), family=socket.AF_INET6, dualstack_ipv6=True"),
+    ]);
+    assert.equal(made.code, 0, made.stderr);
+    const got = await waitFor('an answer', async () => (await fetchFrom(8081).catch(() => '')) || undefined);
+    assert.deepEqual(
+      [got, await fetchFrom(8081, '::1'), await fetchFrom(8082, '::1'), await fetchFrom(8083, '::1')],
+      ['hello\n', 'hello\n', 'hello\n', 'hello\n'],
+    );
+    assert.equal(await fetchFrom(8082), 'other\n');
+    const { stdout } = await user.warren(['port', 'web']);
+    assert.match(stdout, /0\.0\.0\.0:8081\n.*\[::\]:8081\n.*\[::\]:8082\n.*\[::1\]:8083\n/);
+  } finally {
+    other.close();
+    await user.warren(['rm', '-f', 'web']);
+  }
+});
+
+test('IPv6 addresses to publish at are refused where they cannot be had, and it is said why', async () => {
+  using user = rangedUser();
+  await using beyond = await outside();
+  assert.ok(beyond.path);
+  for (const [program, expected] of [
+    ['pasta', /no IPv6 default route/],
+    ['slirp4netns', /slirp4netns publishes at IPv4 addresses only/],
+  ] as const) {
+    for (const how of [[], ['-d']]) {
+      const { code, stderr } = await user.warren([
+        ...['run', ...how, '--network', program, '-p', '[::]:8082:80', '--', 'true'],
+      ]);
+      assert.equal(code, 125);
+      assert.match(stderr, expected);
+    }
+  }
+  assert.equal((await user.warren(['ps', '-aq'])).stdout, '');
+});
+
+test('slirp4netns that cannot publish a port leaves no socket', async () => {
+  using user = rangedUser();
+  await using beyond = await outside();
+  assert.ok(beyond.path);
+  const env = { XDG_RUNTIME_DIR: user.home };
+  const made = await user.warren(
+    [
+      ...['create', '--name', 'web', '--network', 'slirp4netns', '-p', '8080:80', '-p', '8081:81'],
+      ...['--', 'true'],
+    ],
+    { env },
+  );
+  assert.equal(made.code, 0, made.stderr);
+  for (const port of [8080, 8081]) {
+    const server = createServer().listen(port, '0.0.0.0');
+    await once(server, 'listening');
+    const started = await user.warren(['start', 'web'], { env });
+    server.close();
+    assert.notEqual(started.code, 0);
+    assert.match(started.stderr, /does not publish a port: something has it already/);
+    assert.deepEqual(
+      readdirSync(user.home).filter((name) => name.endsWith('.sock')),
+      [],
+    );
+  }
+  const { code, stderr } = await user.warren(['start', 'web'], { env });
+  assert.equal(code, 0, stderr);
+  await user.warren(['rm', '-f', 'web'], { env });
+});
+
 test('slirp4netns publishes ports where TMPDIR and XDG_RUNTIME_DIR name nothing of use', async () => {
   using user = rangedUser();
   await using beyond = await outside();

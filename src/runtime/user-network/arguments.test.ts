@@ -20,6 +20,19 @@ test('pastaNetwork() writes ports in a row as a range, of one protocol and one a
   assert.deepEqual(valuesOf(list, '--udp-ports'), ['53:53']);
 });
 
+test('pastaNetwork() writes one port of both families as one without an address', () => {
+  const ports = decidedPorts([
+    ...['0.0.0.0:8080-8081:80-81', '[::]:8080-8081:80-81', '[::]:8082:82', '0.0.0.0:8083:83', '[::]:8083:84'],
+    '0.0.0.0:53:53/udp',
+    '[::]:53:53',
+  ]);
+  const { arguments: list } = pastaNetwork('/usr/bin/pasta', ports);
+  assert.deepEqual(valuesOf(list, '--tcp-ports'), [
+    ...['8080-8081:80-81', '::/8082:82', '0.0.0.0/8083:83', '::/8083:84', '::/53:53'],
+  ]);
+  assert.deepEqual(valuesOf(list, '--udp-ports'), ['0.0.0.0/53:53']);
+});
+
 test('slirpNetwork() has a control socket only where there are ports to be told', () => {
   const none = slirpNetwork('/usr/bin/slirp4netns', [], '/run/x.sock');
   assert.deepEqual([none.control, none.forwards], [undefined, []]);

@@ -16,7 +16,7 @@ export const SLIRP_RESOLVER = '10.0.2.3';
 export function pastaNetwork(path: string, ports: readonly HostPort[]): UserNetwork {
   const forwards = (protocol: string): string[] => {
     const option = `--${protocol}-ports`;
-    const mine = ports.filter((port) => port.protocol === protocol);
+    const mine = joinFamilies(ports.filter((port) => port.protocol === protocol));
     return mine.length === 0 ? [option, 'none'] : mergePorts(mine).flatMap((text) => [option, text]);
   };
   return {
@@ -38,6 +38,25 @@ export function pastaNetwork(path: string, ports: readonly HostPort[]): UserNetw
     control: undefined,
     forwards: [],
   };
+}
+
+/** `0.0.0.0:8080:80` and `[::]:8080:80` as `8080:80`: pasta takes a port of the host once only. */
+function joinFamilies(ports: readonly HostPort[]): HostPort[] {
+  const twin = ({ hostIp, hostPorts, containerPort }: HostPort): HostPort | undefined => {
+    const other = hostIp === '0.0.0.0' ? '::' : hostIp === '::' ? '0.0.0.0' : undefined;
+    return ports.find(
+      (port) =>
+        other !== undefined &&
+        port.hostIp === other &&
+        port.hostPorts.first === hostPorts.first &&
+        port.containerPort === containerPort,
+    );
+  };
+  return ports.flatMap((port) => {
+    if (!twin(port)) return [port];
+    const { hostIp, ...everywhere } = port;
+    return hostIp === '::' ? [] : [everywhere];
+  });
 }
 
 /** pasta's `ADDRESS/FIRST-LAST:FIRST-LAST`: those in a row as one. */

@@ -60,11 +60,12 @@ async function freePort(request: PublishRequest, chosen: readonly string[]): Pro
   });
 }
 
-/** @returns The port that could be bound, and is let go again. */
+/** @returns The port that could be bound, and is let go again. `::` is IPv6 only: somebody's `0.0.0.0` is not in its way. */
 async function bind({ hostIp, protocol }: PublishRequest, port: number): Promise<number> {
   const host = hostIp ?? '0.0.0.0';
+  const ipv6Only = host.includes(':');
   if (protocol === 'udp') {
-    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    const socket = ipv6Only ? createSocket({ type: 'udp6', ipv6Only }) : createSocket('udp4');
     try {
       socket.bind({ port, address: host, exclusive: true });
       await once(socket, 'listening');
@@ -74,7 +75,7 @@ async function bind({ hostIp, protocol }: PublishRequest, port: number): Promise
     }
   }
   const server = createServer();
-  server.listen({ port, host, exclusive: true });
+  server.listen({ port, host, exclusive: true, ipv6Only });
   await once(server, 'listening');
   const { port: bound } = server.address() as { port: number };
   server.close();
@@ -94,7 +95,7 @@ function bindError(request: PublishRequest, port: number, cause: unknown): unkno
       cause,
     });
   }
-  if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') {
     return new WarrenError('ERR_PORT_DENIED', what, {
       kind: code === 'EACCES' ? 'permission-denied' : 'invalid-argument',
       why:

@@ -10,7 +10,7 @@ import type { Host } from '../host.js';
 import type { ContainerOptions } from '../options.js';
 import { pastaNetwork, slirpNetwork } from './arguments.js';
 import { decidedPorts } from './choose-ports.js';
-import { findProgram, type Missing } from './find-program.js';
+import { findProgram, ipv6PortFault, type Missing } from './find-program.js';
 import { isUserNetwork, type UserNetworkWord } from './words.js';
 
 export interface ConfiguredUserNetwork {
@@ -56,6 +56,8 @@ export function configureUserNetwork(
     return { network: undefined, files: configureNames(options, hostname) };
   }
   const { program, path } = found;
+  const fault = ports.some(({ hostIp }) => hostIp?.includes(':')) ? ipv6PortFault(program) : undefined;
+  if (fault) throw refused(word, fault);
   const network =
     program === 'pasta' ? pastaNetwork(path, ports) : slirpNetwork(path, ports, controlPath(id));
   return { network, files: filesFor(options, network, hostname) };

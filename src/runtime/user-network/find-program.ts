@@ -63,8 +63,8 @@ function deviceFault(): Missing | undefined {
 
 const RTF_UP = 1;
 
-/** pasta gives the container the addresses and routes of the device that leads out. */
-function wayOutFault(): Missing | undefined {
+/** Which families have a default route here. */
+function waysOut(): { readonly v4: boolean; readonly v6: boolean } {
   const lines = (name: string): string[][] => {
     try {
       return readFileSync(`/proc/net/${name}`, 'latin1')
@@ -84,10 +84,32 @@ function wayOutFault(): Missing | undefined {
     ([destination, length, , , , , , , flags, device]) =>
       /^0{32}$/.test(destination ?? '') && length === '00' && isUp(flags) && device !== 'lo',
   );
+  return { v4, v6 };
+}
+
+/** pasta gives the container the addresses and routes of the device that leads out. */
+function wayOutFault(): Missing | undefined {
+  const { v4, v6 } = waysOut();
   return v4 || v6
     ? undefined
     : {
         why: 'this host has no default route, which pasta takes its way out by',
         fix: 'connect the host first',
+      };
+}
+
+/** What is between a program that was found and a port published at an IPv6 address of the host. */
+export function ipv6PortFault(program: UserNetwork['program']): Missing | undefined {
+  if (program === 'slirp4netns') {
+    return {
+      why: 'slirp4netns publishes at IPv4 addresses only',
+      fix: 'leave the IPv6 address out; or with pasta: apt-get install passt, and --network pasta',
+    };
+  }
+  return waysOut().v6
+    ? undefined
+    : {
+        why: 'this host has no IPv6 default route, and without one pasta has no IPv6 at all',
+        fix: 'leave the IPv6 address out, or connect the host by IPv6 first',
       };
 }
