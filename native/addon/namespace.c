@@ -438,11 +438,24 @@ static napi_value open_namespace_of_socket(napi_env env, napi_callback_info info
   return make_int(env, fd);
 }
 
+/* openNamespaceOwner(fd) → a descriptor, close-on-exec, of the user namespace that owns it; see ioctl_nsfs(2). */
+static napi_value open_namespace_owner(napi_env env, napi_callback_info info) {
+  napi_value argument, result;
+  get_arguments(env, info, 1, &argument);
+  int32_t fd = -1;
+  napi_get_value_int32(env, argument, &fd);
+  int owner = ioctl(fd, NS_GET_USERNS);
+  if (owner < 0) return throw_errno(env, "ioctl", errno);
+  napi_create_int32(env, owner, &result);
+  return result;
+}
+
 void register_namespace(napi_env env, napi_value exports) {
   set_function(env, exports, "openProcess", open_process);
   set_function(env, exports, "inspectNamespaces", inspect_namespaces);
   set_function(env, exports, "namespaceId", namespace_id);
   set_function(env, exports, "listNamespaces", list_namespaces);
   set_function(env, exports, "openSocketNamespace", open_namespace_of_socket);
+  set_function(env, exports, "openNamespaceOwner", open_namespace_owner);
   set_function(env, exports, "unmountNamespace", unmount_namespace);
 }

@@ -23,6 +23,8 @@ export interface NamespaceAddon {
   namespaceId(path: string): bigint | null;
   /** A descriptor, close-on-exec, of the network namespace of a socket: descriptor `fd` of a process. */
   openSocketNamespace(pid: number, fd: number): number;
+  /** A descriptor, close-on-exec, of the user namespace that owns the one of descriptor `fd`; EPERM: out of our sight. */
+  openNamespaceOwner(fd: number): number;
   /** Unmounts exactly the mount of that namespace; EINVAL when something else is there. */
   unmountNamespace(path: string, inode: number): void;
 }

@@ -48,6 +48,26 @@ test('sysctl why does not take for everybody’s what only root of a user namesp
   assert.match(report.unseen.join(), /the machine’s own user namespace/);
 });
 
+test('sysctl get takes a namespace file of an ordinary user’s container, as it takes the container', async () => {
+  const { stdout } = await user.warren(['inspect', '--format', '{{.State.Pid}}', 'mine']);
+  const file = (kind: string): string => `/proc/${stdout.trim()}/ns/${kind}`;
+  for (const [kind, key] of [
+    ['ipc', 'kernel.msgmax'],
+    ['uts', 'kernel.hostname'],
+    ['net', 'net.ipv4.tcp_keepalive_intvl'],
+    ['user', 'user.max_net_namespaces'],
+  ] as const) {
+    const [byFile, byName] = await Promise.all([
+      user.warren(['sysctl', 'get', '--in', file(kind), key]),
+      user.warren(['sysctl', 'get', '--in', 'mine', key]),
+    ]);
+    assert.deepEqual([byFile.code, byFile.stdout], [0, byName.stdout], byFile.stderr);
+  }
+  // The machine's own are not theirs, whichever way.
+  const denied = await user.warren(['sysctl', 'get', '--in', '/proc/1/ns/ipc', 'kernel.msgmax']);
+  assert.notEqual(denied.code, 0);
+});
+
 test('sysctl diff compares an ordinary user’s container with a fresh namespace', async () => {
   await user.warren(['sysctl', 'set', '--in', 'mine', 'net.ipv4.tcp_keepalive_intvl=11']);
   const { code, stdout, stderr } = await user.warren(['sysctl', 'diff', 'mine', 'fresh', 'net.ipv4']);

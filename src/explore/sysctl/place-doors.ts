@@ -57,11 +57,28 @@ export async function scopeOfFile(file: string): Promise<IsolatedScope> {
 /**
  * Who is not root may join what a user namespace owns only by joining that first, as the one who made it.
  *
- * @returns Its descriptor; undefined where there is none, or no need.
+ * @param ofProcess They are a process's, with its user namespace among them; else of a file, which knows its owner only.
+ * @returns Its descriptor, of a file's the caller's to close; undefined where there is none, or no need.
  */
-export function ownerToJoin(others: readonly (readonly [IsolatedScope, number])[]): number | undefined {
+export function ownerToJoin(
+  others: readonly (readonly [IsolatedScope, number])[],
+  ofProcess: boolean,
+): number | undefined {
   if (process.geteuid?.() === 0) return undefined;
-  return others.find(([scope]) => scope === 'user')?.[1];
+  const user = others.find(([scope]) => scope === 'user')?.[1];
+  const [first] = others;
+  if (user !== undefined || ofProcess || !first) return user;
+  let owner: number;
+  try {
+    owner = namespaceAddon().openNamespaceOwner(first[1]);
+  } catch (error) {
+    // Out of our sight, and so not ours to join: the kernel refuses what follows.
+    errnoOf(error);
+    return undefined;
+  }
+  if (!isOwn(owner, 'user')) return owner;
+  closeSync(owner);
+  return undefined;
 }
 
 /** Every folder of network parameters that is there, opened from inside. */

@@ -94,7 +94,8 @@ export class Place {
         if (scope === 'network') network = new NetworkSysctls();
         return [];
       });
-      const user = ownerToJoin(others);
+      const user = ownerToJoin(others, typeof target === 'number');
+      if (user !== undefined && !held.includes(user)) held.push(user);
       for (const [scope, fd] of others) {
         const kind = kindOfScope[scope];
         const by = user === undefined || scope === 'user' ? [] : [['user', user] as const];
