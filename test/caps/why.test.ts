@@ -1,5 +1,7 @@
 /** MISSION 4.4: which capability does this need? The kernel's own checks, watched; the cure, tried. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import {
@@ -12,7 +14,9 @@ import { capabilityNames, type Capability } from '../../src/kernel/capabilities.
 import { nativeSyscallArch } from '../../src/kernel/syscalls/index.js';
 import { detachedMount } from '../../src/native/credentials.js';
 import { run, type RunOptions } from '../../src/index.js';
+import { warrenPath } from '../support/cli.js';
 import { assertFakeHost } from '../support/fake-host.js';
+import { leavesNothing } from '../support/leaks.js';
 import { waitFor } from '../support/wait.js';
 
 assertFakeHost();
@@ -116,6 +120,23 @@ test('MISSION 4.4: a command that lacks nothing', async () => {
   const { diagnoses, runs } = await why(['true'], { caps: { drop: ['ALL'] } });
   assert.deepEqual(diagnoses, []);
   assert.equal(runs.length, 1);
+});
+
+test('warren caps why that is interrupted ends its command, and with 130', async () => {
+  for (const by of ['tracepoint', 'experiment']) {
+    await leavesNothing(async () => {
+      const args = ['caps', 'why', '--by', by, '--', 'sh', '-c', 'echo begun >&2; exec sleep 73655'];
+      const child = spawn(warrenPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+      const ended = once(child, 'exit');
+      let text = '';
+      for await (const chunk of child.stderr) {
+        text += String(chunk);
+        if (text.includes('begun')) child.kill('SIGINT');
+      }
+      assert.deepEqual(await ended, [130, null], text);
+      assert.equal(text.trim(), 'begun');
+    });
+  }
 });
 
 test('traceRun() leaves nothing in tracefs, not even after a failure', async () => {

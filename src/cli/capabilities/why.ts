@@ -1,5 +1,6 @@
 /** `warren caps why`. */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { WarrenError, invalid, quote } from '../../errors.js';
 import { openTracer } from '../../explore/capabilities/tracer.js';
 import {
@@ -78,30 +79,45 @@ export async function explainCommand(
       'leave it out',
     );
   }
-  // What is set up in tracefs must be taken down again.
-  const abort = new AbortController();
-  const cancel = (signal: NodeJS.Signals): void => abort.abort(interrupted(signal));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, cancel);
-  const cancellable = { ...options, signal: abort.signal };
-  const maxRuns = once ? 1 : undefined;
-  const toTry = tries.map(parseCapability);
-  if (chooseWay(by) === 'experiment') {
-    const { experimentText, experimentWith } = await import('./experiment.js');
-    const found = await experimentWith(command, cancellable, maxRuns, toTry);
+  return untilInterrupted(async (signal) => {
+    const cancellable = { ...options, signal };
+    const maxRuns = once ? 1 : undefined;
+    const toTry = tries.map(parseCapability);
+    if (chooseWay(by) === 'experiment') {
+      const { experimentText, experimentWith } = await import('./experiment.js');
+      const found = await experimentWith(command, cancellable, maxRuns, toTry);
+      writeText(
+        STDOUT,
+        json ? `${JSON.stringify({ by: 'experiment', ...found })}\n` : experimentText(found, options.user),
+      );
+      return found.diagnoses.length === 0 && found.whole === undefined ? 0 : 1;
+    }
+    const explanation = await explainContainer(command, cancellable, maxRuns, toTry);
     writeText(
       STDOUT,
-      json ? `${JSON.stringify({ by: 'experiment', ...found })}\n` : experimentText(found, options.user),
+      json
+        ? `${JSON.stringify({ by: 'tracepoint', ...explanation })}\n`
+        : explanationText(explanation, options.user),
     );
-    return found.diagnoses.length === 0 && found.whole === undefined ? 0 : 1;
+    return explanation.diagnoses.length === 0 ? 0 : 1;
+  });
+}
+
+/** What is set up in tracefs, and the command, must be taken down again. @returns 128 and the signal's number where one came. */
+async function untilInterrupted(act: (signal: AbortSignal) => Promise<number>): Promise<number> {
+  const abort = new AbortController();
+  let by: NodeJS.Signals | undefined;
+  const cancel = (signal: NodeJS.Signals): void => {
+    by ??= signal;
+    abort.abort(interrupted(signal));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, cancel);
+  try {
+    return await act(abort.signal);
+  } catch (error) {
+    if (by === undefined || !(error instanceof WarrenError) || error.kind !== 'cancelled') throw error;
+    return 128 + constants.signals[by];
   }
-  const explanation = await explainContainer(command, cancellable, maxRuns, toTry);
-  writeText(
-    STDOUT,
-    json
-      ? `${JSON.stringify({ by: 'tracepoint', ...explanation })}\n`
-      : explanationText(explanation, options.user),
-  );
-  return explanation.diagnoses.length === 0 ? 0 : 1;
 }
 
 /** The kernel's own word, where it can be had. */

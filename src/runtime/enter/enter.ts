@@ -1,6 +1,6 @@
 /** A command in namespaces that exist. */
 import { closeSync } from 'node:fs';
-import { invalid, quote } from '../../errors.js';
+import { WarrenError, invalid, quote } from '../../errors.js';
 import { getTermios, randomBytes } from '../../native/index.js';
 import { namespaceKinds, type NamespaceKind } from '../../plan/constants.js';
 import { planEnter } from '../../plan/enter.js';
@@ -38,6 +38,8 @@ export async function enter(
         ...(held ? { target: held.pidfd } : {}),
       });
     } catch (error) {
+      // Whatever step it was: what it needed has gone with the process.
+      if (held && error instanceof WarrenError && error.code === 'ERR_STEP') assertStillThere(held);
       throw await explainDenied(error, { what, joined, hasOwnRoot: options.root !== undefined });
     }
   });
