@@ -26,9 +26,9 @@ sh scripts/build.sh --if-missing >&2
 unset NODE_EXTRA_CA_CERTS
 
 out=build-bench
-before=$(sh scripts/machine-state.sh)
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/bench-warren.XXXXXX")
 export TMPDIR
+before=$(sh scripts/machine-state.sh)
 trap 'rm -rf "$out" "$TMPDIR"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
