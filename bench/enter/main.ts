@@ -7,30 +7,20 @@
  * Everything happens in mount, network and PID namespaces of its own, with a /run, a /dev/shm and a /var/lib of their own: the
  * server of docker, and whatever it leaves, ends with this process. Only control groups are the machine's; they are removed here.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  rmdirSync,
-  symlinkSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readNamespaces } from '../../src/explore/namespaces/index.js';
 import { enter } from '../../src/runtime/enter/index.js';
-import { readCgroupHierarchies } from '../../src/runtime/host.js';
+import { runInside } from '../inside.js';
 import { makeCommand } from '../life/command.js';
 import { startDaemon, type Daemon } from '../life/daemon.js';
 import { measureRounds, type Subject, type Summary } from '../start/measure.js';
 import { makeRootfs } from '../start/rootfs.js';
 
-const inside = 'WARREN_BENCH_CGROUP';
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
 const effort = values.quick ? { rounds: 30, warmUp: 5, lists: 5 } : { rounds: 300, warmUp: 30, lists: 30 };
 
@@ -44,36 +34,8 @@ const warren = join(checkout, 'warren');
 /** Docker's, beside the process that the others enter. */
 const container = 'entered';
 
-const cgroupParent = process.env[inside];
-if (cgroupParent === undefined) process.exitCode = goInside();
-else await measure(cgroupParent);
-
-/** @returns The exit code. */
-function goInside(): number {
-  const parent = `/bench-enter-${process.pid}`;
-  try {
-    const { status } = spawnSync(
-      'unshare',
-      [
-        ...['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'],
-        // Where docker keeps what no option of its moves elsewhere.
-        ...['sh', '-c', 'for d in /run /dev/shm /var/lib; do mount -t tmpfs tmpfs $d; done; exec "$@"', 'sh'],
-        ...[process.execPath, ...process.argv.slice(1)],
-      ],
-      { stdio: 'inherit', env: { ...process.env, [inside]: parent } },
-    );
-    return status ?? 1;
-  } finally {
-    for (const { mountPoint } of readCgroupHierarchies()) removeGroups(mountPoint + parent);
-  }
-}
-
-function removeGroups(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) removeGroups(join(path, entry.name));
-  rmdirSync(path);
-}
+// Where others keep what no option of theirs moves elsewhere: /var/lib too.
+await runInside('enter', ['/run', '/dev/shm', '/var/lib'], measure);
 
 async function measure(parent: string): Promise<void> {
   // scripts/bench.sh removes what is in $TMPDIR, also when this process is killed.

@@ -8,12 +8,12 @@
  * removed here.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, rmdirSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openContainers } from '../../src/containers/index.js';
-import { readCgroupHierarchies } from '../../src/runtime/host.js';
+import { runInside } from '../inside.js';
 import { makeRootfs } from '../start/rootfs.js';
 import { startDaemon, type Daemon } from './daemon.js';
 import { measureCrowd, measureList } from './many.js';
@@ -29,38 +29,9 @@ import {
   type Surroundings,
 } from './subjects.js';
 
-const inside = 'WARREN_BENCH_CGROUP';
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
-const cgroupParent = process.env[inside];
-if (cgroupParent === undefined) process.exitCode = goInside();
-else await measure(cgroupParent);
-
-/** @returns The exit code. */
-function goInside(): number {
-  const parent = `/bench-life-${process.pid}`;
-  try {
-    const { status } = spawnSync(
-      'unshare',
-      [
-        ...['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'],
-        // Where others keep what no option of theirs moves elsewhere.
-        ...['sh', '-c', 'for d in /run /dev/shm /var/lib; do mount -t tmpfs tmpfs $d; done; exec "$@"', 'sh'],
-        ...[process.execPath, ...process.argv.slice(1)],
-      ],
-      { stdio: 'inherit', env: { ...process.env, [inside]: parent } },
-    );
-    return status ?? 1;
-  } finally {
-    for (const { mountPoint } of readCgroupHierarchies()) removeGroups(mountPoint + parent);
-  }
-}
-
-function removeGroups(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) removeGroups(join(path, entry.name));
-  rmdirSync(path);
-}
+// Where others keep what no option of theirs moves elsewhere: /var/lib too.
+await runInside('life', ['/run', '/dev/shm', '/var/lib'], measure);
 
 async function measure(parent: string): Promise<void> {
   const effort = values.quick

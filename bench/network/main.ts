@@ -7,11 +7,11 @@
  * groups are the machine's; they are removed here.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readCgroupHierarchies } from '../../src/runtime/host.js';
+import { runInside } from '../inside.js';
 import type { Summary } from '../start/measure.js';
 import { makeRootfs } from '../start/rootfs.js';
 import { startDaemon, type Daemon } from '../life/daemon.js';
@@ -22,41 +22,12 @@ import { runProgram } from './run-program.js';
 import { concurrencies, measureStarts, packRoot } from './starts.js';
 import { dockerPorts, measureTraffic, type DockerPair } from './traffic.js';
 
-const inside = 'WARREN_BENCH_CGROUP';
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
 const effort = values.quick
   ? { rounds: 20, members: 900, ports: 10_000, seconds: 0.5, traffic: 1 }
   : { rounds: 300, members: 900, ports: 10_000, seconds: 4, traffic: 5 };
 const say = (text: string): void => void process.stderr.write(text);
-const cgroupParent = process.env[inside];
-if (cgroupParent === undefined) process.exitCode = goInside();
-else await measure(cgroupParent);
-
-/** @returns The exit code. */
-function goInside(): number {
-  const parent = `/bench-network-${process.pid}`;
-  try {
-    const { status } = spawnSync(
-      'unshare',
-      [
-        ...['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'],
-        ...['sh', '-c', 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && exec "$@"', 'sh'],
-        ...[process.execPath, ...process.argv.slice(1)],
-      ],
-      { stdio: 'inherit', env: { ...process.env, [inside]: parent } },
-    );
-    return status ?? 1;
-  } finally {
-    for (const { mountPoint } of readCgroupHierarchies()) removeGroups(mountPoint + parent);
-  }
-}
-
-function removeGroups(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) removeGroups(join(path, entry.name));
-  rmdirSync(path);
-}
+await runInside('network', ['/run', '/dev/shm'], measure);
 
 async function measure(parent: string): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'network-'));
