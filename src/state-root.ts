@@ -23,8 +23,10 @@ export function stateRoot(env: NodeJS.ProcessEnv = process.env): string {
   // A relative one is to be ignored: XDG Base Directory Specification.
   const data = env['XDG_DATA_HOME'];
   if (data !== undefined && isAbsolute(data)) return join(data, 'warren');
-  const home = [homedir(), accountHome()].find((each) => each !== undefined && isAbsolute(each));
-  if (home !== undefined) return join(home, '.local/share/warren');
+  const own = homedir();
+  // The account is looked up only where HOME does not say.
+  const home = isAbsolute(own) ? own : accountHome();
+  if (home !== undefined && isAbsolute(home)) return join(home, '.local/share/warren');
   throw invalid(
     'ERR_STATE_DIRECTORY',
     'Cannot find a directory to keep containers in',

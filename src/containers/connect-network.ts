@@ -1,5 +1,5 @@
 /** Networks and published ports of a container, changed after it was made: now, if it runs, and for its next starts. */
-import { lstatSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { WarrenError, quote } from '../errors.js';
 import { signalPidfd } from '../native/index.js';
@@ -22,7 +22,7 @@ import type { DetachedContainer } from './container.js';
 import type { MonitorConnection } from './connection.js';
 import { lockContainer, readRecord, recordText, writeWhole } from './files.js';
 import { announce, isHostName } from './network.js';
-import { followHosts, leaveHosts, ownHosts, unfollowHosts } from './network-hosts.js';
+import { followHosts, leaveHosts, unfollowHosts } from './network-hosts.js';
 import { notRunningError } from './not-running.js';
 import { separateHosts } from './own-hosts.js';
 import type { ContainerRecord, StoredNetworking } from './record.js';
@@ -182,8 +182,8 @@ async function attach(
   try {
     announce(root, id, container.record.options.hostname ?? id.slice(0, 12), [made]);
     const networks = endpointsOfContainer(id).map(({ network }) => network);
-    if (lstatSync(ownHosts(root, id)).isSymbolicLink()) await separateHosts(root, id, connection, networks);
-    else followHosts(root, made.network, id);
+    const isMade = await separateHosts(root, id, connection, networks);
+    if (!isMade) followHosts(root, made.network, id);
   } catch (error) {
     await disconnectContainer(getNetwork(made.network), id);
     leaveHosts(root, made.network, id);

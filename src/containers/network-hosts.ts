@@ -75,7 +75,7 @@ export function joinHosts(root: string, network: string, id: string, entries: re
         ].filter(({ line }) => isMember(line));
         strike(fd, old);
         for (const line of lines) addLine(fd, line);
-        return old.map(({ line }) => line);
+        return old.map(({ line }) => memberOf(line));
       });
       tellFollowers(root, network, gone, lines);
     });
@@ -130,8 +130,7 @@ export function followHosts(root: string, network: string, id: string): void {
 export function unfollowHosts(root: string, network: string, id: string): void {
   if (!existsSync(sharedHosts(root, network))) return;
   locked(root, () => {
-    const gone = membersOf(root, network).map(({ text, id: member }) => `${text}${mark(member)}`);
-    amendOwn(root, id, gone, []);
+    amendOwn(root, id, membersOf(root, network), []);
     forget(root, network, id);
   });
 }
@@ -139,29 +138,29 @@ export function unfollowHosts(root: string, network: string, id: string): void {
 /**
  * Takes out whoever is in none of the networks any more.
  *
- * @param membersOf The ids of a network's members; undefined where there is no such network.
+ * @param idsOf The ids of a network's members; undefined where there is no such network.
  * @returns Who was taken out, in words.
  */
 export function collectHosts(
   root: string,
-  membersOf: (network: string) => readonly string[] | undefined,
+  idsOf: (network: string) => readonly string[] | undefined,
 ): string[] {
   const removed: string[] = [];
   for (const network of directoryEntries(join(root, 'hosts'))) {
     locked(root, () => {
       // Asked under the lock: who has a line has been a member before.
-      const members = membersOf(network);
+      const members = idsOf(network);
       const marks = new Set((members ?? []).map(mark));
       const gone = leaveLines(root, network, (text) =>
         membersIn(text).filter(({ line }) => !marks.has(markOf(line))),
       );
-      for (const line of gone) removed.push(`name ${line.split(/[\t ]/)[1] ?? ''} in ${network}`);
+      for (const { text } of gone) removed.push(`name ${text.split(/[\t ]/)[1] ?? ''} in ${network}`);
       if (members === undefined) rmSync(sharedHosts(root, network), { force: true });
     });
   }
   for (const network of directoryEntries(join(root, 'own-hosts'))) {
     locked(root, () => {
-      const members = new Set(membersOf(network) ?? []);
+      const members = new Set(idsOf(network) ?? []);
       for (const id of directoryEntries(followers(root, network)))
         if (!members.has(id)) forget(root, network, id);
     });
@@ -169,14 +168,14 @@ export function collectHosts(
   return removed;
 }
 
-/** @returns The lines that went. */
-function leaveLines(root: string, network: string, find: (text: string) => readonly Line[]): string[] {
+/** @returns Who went. */
+function leaveLines(root: string, network: string, find: (text: string) => readonly Line[]): MemberLine[] {
   const lines = withFile(sharedHosts(root, network), 0, (fd) => {
     const gone = find(readAll(fd)).filter(({ line }) => isMember(line));
     strike(fd, gone);
     // Nobody is left who might be reading it.
     if (!hasMembers(readAll(fd))) ftruncateSync(fd);
-    return gone.map(({ line }) => line);
+    return gone.map(({ line }) => memberOf(line));
   });
   if (lines.length > 0) tellFollowers(root, network, lines, []);
   return lines;
@@ -191,23 +190,23 @@ function membersOf(root: string, network: string): MemberLine[] {
 function tellFollowers(
   root: string,
   network: string,
-  gone: readonly string[],
+  gone: readonly MemberLine[],
   added: readonly MemberLine[],
 ): void {
   for (const id of directoryEntries(followers(root, network))) amendOwn(root, id, gone, added);
 }
 
 /** What is in the file besides is its container's. */
-function amendOwn(root: string, id: string, gone: readonly string[], added: readonly MemberLine[]): void {
+function amendOwn(root: string, id: string, gone: readonly MemberLine[], added: readonly MemberLine[]): void {
   try {
     withFile(ownHosts(root, id), constants.O_NOFOLLOW | constants.O_NONBLOCK, (fd) => {
       if (fstatSync(fd).size > MOST_OF_OWN) return;
       const members = membersIn(readAll(fd));
-      for (const wanted of gone) {
-        const address = wanted.slice(0, wanted.indexOf('\t') + 1);
+      for (const { text, id: whose } of gone) {
+        const address = text.slice(0, text.indexOf('\t') + 1);
         strike(
           fd,
-          members.filter(({ line }) => line.startsWith(address) && markOf(line) === markOf(wanted)),
+          members.filter(({ line }) => line.startsWith(address) && markOf(line) === mark(whose)),
         );
       }
       for (const member of added) addLine(fd, member);

@@ -12,6 +12,7 @@ import { makeOwnHosts, ownHosts } from './network-hosts.js';
  * The network's file has the names of one network only. Where its container has something else as /etc/hosts, that stays.
  *
  * @param networks Whose members are in it from now on.
+ * @returns False: it has a file of its own already.
  * @throws {WarrenError} `ERR_STEP`, `ERR_STATE_WRITE`.
  */
 export async function separateHosts(
@@ -19,16 +20,16 @@ export async function separateHosts(
   id: string,
   { pid, pidfd }: MonitorConnection,
   networks: readonly string[],
-): Promise<void> {
+): Promise<boolean> {
   const path = ownHosts(root, id);
-  if (!lstatSync(path).isSymbolicLink()) return;
+  if (!lstatSync(path).isSymbolicLink()) return false;
   const namespace = openSync(`/proc/${pid}/ns/mnt`, 'r');
   try {
     const isSeen = seesFile(pid, path);
     // By their numbers: they are its own only if it is still there.
     signalPidfd(pidfd, 0);
     makeOwnHosts(root, id, hostsFile([]), networks);
-    if (!isSeen) return;
+    if (!isSeen) return true;
     await ask({
       steps: [
         { op: 'open-namespace', kind: 'mnt', path: `/proc/${process.pid}/fd/${namespace}` },
@@ -37,6 +38,7 @@ export async function separateHosts(
         { op: 'mount-over', index: 0, target: '/etc/hosts' },
       ],
     });
+    return true;
   } finally {
     closeSync(namespace);
   }
