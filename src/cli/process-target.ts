@@ -1,5 +1,5 @@
-import { WarrenError } from '../errors.js';
 import { type ProcessTarget, parseProcessTarget } from '../explore/target.js';
+import { pidOfContainer } from './running-pid.js';
 
 /**
  * A process that a user names: by its id, as `self`, or as the container whose first process it is.
@@ -11,17 +11,5 @@ export async function processTargetOf(word: string, action: string): Promise<Pro
   // What is no name of a container is refused in the words for processes.
   if (word === 'self' || /^\d+$/.test(word) || !/^[a-zA-Z0-9][\w.-]*$/.test(word))
     return parseProcessTarget(word);
-  const { openContainers } = await import('../containers/store.js');
-  let container;
-  try {
-    container = await openContainers().find(word);
-  } catch (error) {
-    if (error instanceof WarrenError && error.code === 'ERR_CONTAINER_NOT_FOUND')
-      return parseProcessTarget(word);
-    throw error;
-  }
-  const { pid } = container.snapshot().status;
-  if (pid > 0) return pid;
-  const { notRunningError } = await import('../containers/not-running.js');
-  throw notRunningError(word, action);
+  return (await pidOfContainer(word, action)) ?? parseProcessTarget(word);
 }

@@ -5,6 +5,7 @@ import { checkSysctlValue, parseSysctlName, type SysctlName } from '../kernel/sy
 import { sysctlScope, type SysctlScope } from '../kernel/sysctl-scope.js';
 import type { NamespaceKind } from '../plan/constants.js';
 import type { Step } from '../plan/step.js';
+import { wayThrough } from '../plan/way.js';
 import { namespaceIdentity } from './host.js';
 import { ask } from './launch.js';
 
@@ -87,10 +88,7 @@ function placeOf({ path }: SysctlName, { in: target }: SysctlOptions): Step[] | 
       : []),
     [kind, file],
   ];
-  return [
-    ...doors.map(([each, path]): Step => ({ op: 'open-namespace', kind: each, path })),
-    ...doors.map(([each]): Step => ({ op: 'join-namespace', kind: each })),
-  ];
+  return wayThrough(doors);
 }
 
 /** What `in` names is somebody's: what is not theirs alone is not set by its name. @throws {WarrenError} `ERR_SYSCTL_NOT_ISOLATED` */

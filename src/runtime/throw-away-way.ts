@@ -2,6 +2,7 @@
 import type { ContainerConfig } from '../plan/config.js';
 import { namespaceKinds, type NamespaceKind } from '../plan/constants.js';
 import type { Step } from '../plan/step.js';
+import { wayThrough } from '../plan/way.js';
 import type { Namespaces } from './configure-namespaces.js';
 import type { Host } from './host.js';
 
@@ -30,11 +31,7 @@ export function wayInto(
     return wanted(kind) && source.from === 'path' ? [[kind, source.path]] : [];
   });
   const kinds = namespaceKinds.filter((kind) => wanted(kind) && namespaces[kind].from === 'new');
-  return [
-    ...joins.map(([kind, path]): Step => ({ op: 'open-namespace', kind, path })),
-    ...joins.map(([kind]): Step => ({ op: 'join-namespace', kind })),
-    { op: 'leave', kinds, ...rootOf(namespaces, host, idMap) },
-  ];
+  return [...wayThrough(joins), { op: 'leave', kinds, ...rootOf(namespaces, host, idMap) }];
 }
 
 function rootOf(

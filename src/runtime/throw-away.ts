@@ -4,6 +4,7 @@ import { WarrenError } from '../errors.js';
 import { NetworkSysctls, networkFolders } from '../kernel/sysctl-files.js';
 import type { NamespaceKind } from '../plan/constants.js';
 import type { Step } from '../plan/step.js';
+import { wayThrough } from '../plan/way.js';
 import { readHost } from './host.js';
 import { Launch, ask } from './launch.js';
 import { explainNoNamespace } from './throw-away-denied.js';
@@ -50,11 +51,11 @@ export interface UserNetwork {
 export async function makeUserNetwork(): Promise<UserNetwork> {
   const user = await makeNamespace(['user'], 'user');
   try {
-    const inside = wayThrough([['user', user]]);
+    const inside = throughDescriptors([['user', user]]);
     const fd = await makeNamespace(['net'], 'net', inside);
     const folders = new Map<string, number | undefined>();
     try {
-      const way = wayThrough([
+      const way = throughDescriptors([
         ['user', user],
         ['net', fd],
       ]);
@@ -88,15 +89,8 @@ export async function throwAwayNetwork(
   };
 }
 
-function wayThrough(doors: readonly (readonly [NamespaceKind, number])[]): Step[] {
-  return [
-    ...doors.map(([kind, fd]): Step => ({
-      op: 'open-namespace',
-      kind,
-      path: `/proc/${process.pid}/fd/${fd}`,
-    })),
-    ...doors.map(([kind]): Step => ({ op: 'join-namespace', kind })),
-  ];
+function throughDescriptors(doors: readonly (readonly [NamespaceKind, number])[]): Step[] {
+  return wayThrough(doors.map(([kind, fd]) => [kind, `/proc/${process.pid}/fd/${fd}`]));
 }
 
 /**

@@ -1,25 +1,16 @@
 /** What `--in` and the operands of `diff` name, and how this layer gets things done. */
-import { WarrenError, invalid, quote } from '../../errors.js';
+import { invalid, quote } from '../../errors.js';
 import type { PlaceTarget } from '../../explore/sysctl/place.js';
 import type { SysctlTools } from '../../explore/sysctl/tools.js';
+import { containerOf, pidOf } from '../running-pid.js';
 
 /** The main process of a running container; undefined where there is no container of that name. */
 export type FindContainer = (name: string) => Promise<number | undefined>;
 
 /** @throws {WarrenError} `ERR_CONTAINER_NOT_RUNNING`, `ERR_CONTAINER_AMBIGUOUS`. */
 const keptContainer: FindContainer = async (name) => {
-  const { openContainers } = await import('../../containers/store.js');
-  let container;
-  try {
-    container = await openContainers().find(name);
-  } catch (error) {
-    if (error instanceof WarrenError && error.code === 'ERR_CONTAINER_NOT_FOUND') return undefined;
-    throw error;
-  }
-  const { pid } = container.status();
-  if (pid > 0) return pid;
-  const { notRunningError } = await import('../../containers/not-running.js');
-  throw notRunningError(container.name, 'look into');
+  const container = await containerOf(name);
+  return container && pidOf(container, container.name, 'look into');
 };
 
 /**

@@ -17,6 +17,7 @@ import {
   netnsPath,
   openPlace,
 } from '../../network/netns/index.js';
+import { pidOfContainer } from '../running-pid.js';
 
 /** A network namespace, who is in it and who keeps it. */
 export interface NetnsView {
@@ -125,26 +126,13 @@ export function openView({ inode, place }: NetnsView): number {
  * @throws {WarrenError} `ERR_NAMESPACE_SPEC`, `ERR_NAMESPACE_NOT_FOUND`, `ERR_CONTAINER_NOT_RUNNING`
  */
 export async function findNetnsView(word: string, views: readonly NetnsView[]): Promise<NetnsView> {
-  const pid = /^(\d+|self)$|^\/|:/.test(word) ? undefined : await pidOfContainer(word);
+  const pid = /^(\d+|self)$|^\/|:/.test(word) ? undefined : await pidOfContainer(word, 'look into');
   const target = pid === undefined ? parseNamespaceTarget(word) : ({ by: 'pid', pid } as const);
   const namespaces = views.flatMap(({ namespace }) => namespace ?? []);
   const found = findNamespaces({ namespaces, listedByKernel: false, unseen: [] }, target);
   const view = views.find(({ inode }) => inode === found[0]?.inode);
   if (view) return view;
   throw invalid('ERR_NAMESPACE_SPEC', `Cannot use ${quote(word)}`, 'it is no network namespace');
-}
-
-async function pidOfContainer(word: string): Promise<number | undefined> {
-  const { openContainers } = await import('../../containers/store.js');
-  try {
-    const { status } = (await openContainers().find(word)).snapshot();
-    if (status.pid > 0) return status.pid;
-  } catch (error) {
-    if (error instanceof WarrenError && error.code === 'ERR_CONTAINER_NOT_FOUND') return undefined;
-    throw error;
-  }
-  const { notRunningError } = await import('../../containers/not-running.js');
-  throw notRunningError(word, 'look into');
 }
 
 /** For people: `blue`, `container web`, `process 7`. */

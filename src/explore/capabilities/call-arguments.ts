@@ -25,14 +25,14 @@ const numberCounts: Readonly<Record<string, number>> = {
   bind: 1,
 };
 
-const families: Readonly<Record<number, string>> = {
+export const socketFamilies: Readonly<Record<number, string>> = {
   1: 'AF_UNIX',
   2: 'AF_INET',
   10: 'AF_INET6',
   16: 'AF_NETLINK',
   17: 'AF_PACKET',
 };
-const types: Readonly<Record<number, string>> = {
+export const socketTypes: Readonly<Record<number, string>> = {
   1: 'SOCK_STREAM',
   2: 'SOCK_DGRAM',
   3: 'SOCK_RAW',
@@ -45,7 +45,7 @@ export function describeArguments(syscall: string, args: readonly bigint[]): str
   if (syscall === 'socket') {
     const [family = 0, type = 0, protocol = 0] = numbers;
     // The upper bits are flags: SOCK_CLOEXEC, SOCK_NONBLOCK.
-    return `${families[family] ?? family}, ${types[type & 0xf] ?? type & 0xf}, ${protocol}`;
+    return `${socketFamilies[family] ?? family}, ${socketTypes[type & 0xf] ?? type & 0xf}, ${protocol}`;
   }
   if (syscall === 'ioctl' || syscall === 'unshare')
     return numbers.map((each) => `0x${(each >>> 0).toString(16)}`).join(', ');

@@ -1,4 +1,5 @@
 /** The arguments of a traced call, with what they point to. */
+import { socketFamilies, socketTypes } from './call-arguments.js';
 
 /**
  * What an argument is. `path` and `address` (of a socket) are read from memory. `id` differs from one run to the next (a
@@ -78,20 +79,6 @@ const table: Readonly<Record<string, readonly Kind[]>> = Object.fromEntries(
   }).map(([name, kinds]) => [name, words(kinds)]),
 );
 
-const families: Readonly<Record<number, string>> = {
-  1: 'AF_UNIX',
-  2: 'AF_INET',
-  10: 'AF_INET6',
-  16: 'AF_NETLINK',
-  17: 'AF_PACKET',
-};
-const types: Readonly<Record<number, string>> = {
-  1: 'SOCK_STREAM',
-  2: 'SOCK_DGRAM',
-  3: 'SOCK_RAW',
-  5: 'SOCK_SEQPACKET',
-};
-
 /** @param memory What each of the first arguments points to; empty where that is nothing. */
 export function describeTracedCall(
   syscall: string,
@@ -122,10 +109,10 @@ function show(kind: Kind, value: bigint, memory: Buffer | undefined): string {
     case 'mode':
       return `0${(number >>> 0).toString(8)}`;
     case 'family':
-      return families[number] ?? String(number);
+      return socketFamilies[number] ?? String(number);
     case 'type':
       // The upper bits are flags: SOCK_CLOEXEC, SOCK_NONBLOCK.
-      return types[number & 0xf] ?? String(number & 0xf);
+      return socketTypes[number & 0xf] ?? String(number & 0xf);
     default:
       return String(number);
   }
@@ -146,5 +133,5 @@ function showAddress(memory: Buffer): string {
   }
   if (family === 10) return `port ${memory.readUInt16BE(2)}`;
   if (family === 1) return showText(memory.subarray(2, 110));
-  return families[family] ?? String(family);
+  return socketFamilies[family] ?? String(family);
 }

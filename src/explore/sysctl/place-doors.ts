@@ -71,9 +71,8 @@ export function ownerToJoin(
   let owner: number;
   try {
     owner = namespaceAddon().openNamespaceOwner(first[1]);
-  } catch (error) {
+  } catch {
     // Out of our sight, and so not ours to join: the kernel refuses what follows.
-    errnoOf(error);
     return undefined;
   }
   if (!isOwn(owner, 'user')) return owner;

@@ -3,6 +3,7 @@ import { closeSync, constants, openSync, readdirSync, readFileSync, writeFileSyn
 import { ipcSysctls, sysctlScope, type SysctlScope } from '../../kernel/sysctl-scope.js';
 import type { NamespaceKind } from '../../plan/constants.js';
 import type { Step } from '../../plan/step.js';
+import { wayThrough } from '../../plan/way.js';
 import { NetworkSysctls } from '../../kernel/sysctl-files.js';
 import { accessOfErrno, errnoOf, trimValue, type Access, type Reading } from '../../kernel/sysctl-reading.js';
 import { isOwn, openFolders, openNamespace, ownerToJoin, scopeOfFile } from './place-doors.js';
@@ -80,12 +81,6 @@ export class Place {
       held.push(fd);
       return fd;
     };
-    // By the descriptor: the process may end meanwhile, and its number be given to another.
-    const opening = (kind: NamespaceKind, fd: number): Step => ({
-      op: 'open-namespace',
-      kind,
-      path: `/proc/${process.pid}/fd/${fd}`,
-    });
     try {
       // `networkFd` is the first.
       const others = ofTarget.flatMap((scope): [IsolatedScope, number][] => {
@@ -100,10 +95,8 @@ export class Place {
         const kind = kindOfScope[scope];
         const by = user === undefined || scope === 'user' ? [] : [['user', user] as const];
         const doors = [...by, [kind, fd] as const];
-        ways.set(scope, [
-          ...doors.map(([each, door]) => opening(each, door)),
-          ...doors.map(([each]): Step => ({ op: 'join-namespace', kind: each })),
-        ]);
+        // By the descriptor: the process may end meanwhile, and its number be given to another.
+        ways.set(scope, wayThrough(doors.map(([each, door]) => [each, `/proc/${process.pid}/fd/${door}`])));
       }
       const [net] = others.filter(([scope]) => scope === 'network');
       if (net) {
@@ -131,13 +124,7 @@ export class Place {
     { user = false, from }: { readonly user?: boolean; readonly from?: number } = {},
   ): Promise<Place> {
     const owner: NamespaceKind[] = user ? ['user'] : [];
-    const creator: Step[] =
-      from === undefined
-        ? []
-        : [
-            { op: 'open-namespace', kind: 'net', path: `/proc/${process.pid}/fd/${from}` },
-            { op: 'join-namespace', kind: 'net' },
-          ];
+    const creator = wayThrough(from === undefined ? [] : [['net', `/proc/${process.pid}/fd/${from}`]]);
     const fd = await tools.makeNamespace([...owner, 'net'], 'net', creator);
     return new Place({
       label: user ? 'fresh namespaces of a new user namespace' : 'fresh namespaces',

@@ -2,6 +2,7 @@
 import { call, slot, type Call } from '../call.js';
 import * as c from '../constants.js';
 import type { StepOf } from '../step.js';
+import { reportDone } from './descriptor.js';
 import {
   attach,
   attachBelowRoot,
@@ -63,15 +64,7 @@ export function mountOver({ index, target }: StepOf<'mount-over'>): Call[] {
   return [
     call('openat2', [c.AT_FDCWD, target, how, 24], { store: 'at' }),
     attach(`source-${index}`, 'at'),
-    call('sendto', [
-      slot('report'),
-      { struct: [{ u32: c.MSG_DATA }, { u32: 0 }] },
-      8,
-      c.MSG_NOSIGNAL,
-      null,
-      0,
-    ]),
-    { op: 'exit', code: 0 },
+    ...reportDone(),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { buffer, call, slot, type BufferRef, type Call } from '../call.js';
 import * as c from '../constants.js';
 import type { StepOf } from '../step.js';
-import { sendDescriptor } from './descriptor.js';
+import { reportDone, sendDescriptor } from './descriptor.js';
 
 /** The launcher itself moves to new namespaces, and ends in them. In a user namespace it becomes root by its one own id. */
 export function leave({ kinds, uid, gid, become = false }: StepOf<'leave'>): Call[] {
@@ -188,14 +188,6 @@ export function writeSysctl({ path, value: text }: StepOf<'write-sysctl'>): Call
   return [
     call('openat', [c.AT_FDCWD, `/proc/sys/${path}`, c.O_WRONLY | c.O_CLOEXEC, 0], { store: 'file' }),
     call('write', [slot('file'), text, Buffer.byteLength(text)]),
-    call('sendto', [
-      slot('report'),
-      { struct: [{ u32: c.MSG_DATA }, { u32: 0 }] },
-      8,
-      c.MSG_NOSIGNAL,
-      null,
-      0,
-    ]),
-    { op: 'exit', code: 0 },
+    ...reportDone(),
   ];
 }
